@@ -1,0 +1,28 @@
+# Each target first sets up what is missing; a second run finds it there and costs nothing.
+.PHONY: run dev test check lint bench
+
+# The main job: a release build that serves on the embedded default, with a demo channel, account and token.
+run:
+	infra/setup run
+	cargo run --release --locked -p veloera -- serve --demo
+
+# The same from a debug build, for work on the code.
+dev:
+	infra/setup run
+	cargo run --locked -p veloera -- serve --demo
+
+# Every suite. The whole-system tests start the release binary, which is what people run.
+test:
+	infra/setup test
+	cargo build --release --locked -p veloera
+	cargo test --locked --workspace
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+check:
+	infra/setup test
+	$(MAKE) lint
+	$(MAKE) test

@@ -1,0 +1,82 @@
+//! What every aggregate is: a pure decision over past events.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// One of the two append-only logs, each with its own gapless position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Log {
+    /// Channels, tokens, users, groups, prices, settings: low rate, read whole by every node.
+    Control,
+    /// Accounts, leases, deductions: high rate.
+    Ledger,
+}
+
+impl Log {
+    /// Both logs, in the order in which an append locks their heads.
+    pub const ALL: [Self; 2] = [Self::Control, Self::Ledger];
+
+    /// The name in URLs, tables and headers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Ledger => "ledger",
+        }
+    }
+
+    /// The log called `name`, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|log| log.as_str() == name)
+    }
+}
+
+impl std::fmt::Display for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A stored fact. It is serialised as one JSON object whose `type` is [`StoredEvent::tag`]: the payload alone
+/// can be read back, which is also what cqrs-es expects of it.
+pub trait StoredEvent:
+    Serialize + DeserializeOwned + JsonSchema + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static
+{
+    /// The stored type, `<kind>_<variant>` in `snake_case`; equals the payload's `type`.
+    fn tag(&self) -> &'static str;
+
+    /// The version of the payload's shape; a new shape is a new version with an upcaster.
+    fn schema_version(&self) -> u32 {
+        1
+    }
+
+    /// At least one sample of every variant, in its newest shape: stored beside the schemas and read back in
+    /// every test run.
+    fn samples() -> Vec<Self>;
+}
+
+/// A consistency boundary: `decide` says what happens or why not, `evolve` says what that changes. Both are
+/// pure; ids and times are handed in with the command.
+pub trait Aggregate:
+    Default + Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The singular noun: file name, stream prefix and start of each event's tag.
+    const KIND: &'static str;
+    /// The log that holds its streams.
+    const LOG: Log;
+    /// What is asked.
+    type Command: Clone + std::fmt::Debug + Send + Sync + 'static;
+    /// What happened.
+    type Event: StoredEvent;
+    /// The business says no.
+    type Refusal: std::error::Error + Clone + PartialEq + Send + Sync + 'static;
+
+    /// Answers a command with what has happened, or with why not. An empty answer means: already so.
+    ///
+    /// # Errors
+    /// The refusal, with nothing changed.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Refusal>;
+
+    /// Takes in what has happened.
+    fn evolve(&mut self, event: &Self::Event);
+}

@@ -1,0 +1,68 @@
+//! Identifiers: one newtype per noun, UUIDs that are made at the edges, bare in JSON, prefixed in logs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The form for logs and the console, such as `ch_0190…`.
+            pub fn prefixed(self) -> String {
+                format!(concat!($prefix, "_{}"), self.0.simple())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A person or program that signs in.
+    UserId = "usr";
+    /// Whoever pays.
+    AccountId = "acc";
+    /// Our account with a provider.
+    ChannelId = "ch";
+    /// One credential of a channel.
+    ChannelKeyId = "chk";
+    /// A credential of an API client.
+    ApiTokenId = "tok";
+    /// A credential of an admin's program.
+    AdminKeyId = "adk";
+    /// One relayed request: request id, trace correlation and idempotency key.
+    CallId = "call";
+    /// Quota granted to a node.
+    LeaseId = "lease";
+    /// One journal file set of one data directory.
+    JournalId = "jrn";
+    /// One command; a repeat of it answers with the same positions.
+    CommandId = "cmd";
+}
+
+impl AccountId {
+    /// Takes the charges of accounts and leases that the ledger does not know, so that no charge is refused.
+    pub const SUSPENSE: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
+}

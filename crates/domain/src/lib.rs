@@ -1,0 +1,32 @@
+//! What the business means: aggregates, commands, events, refusals, money, prices.
+//!
+//! Everything here is pure: no I/O, no clock, no chance. Ids and times are handed in.
+
+mod aggregate;
+mod ids;
+mod money;
+mod names;
+mod refusal;
+mod sealed;
+mod time_stamp;
+
+pub mod account;
+pub mod api_token;
+pub mod channel;
+pub mod group;
+pub mod nullable;
+pub mod price;
+pub mod price_list;
+pub mod settings;
+pub mod testing;
+pub mod user;
+
+pub use aggregate::{Aggregate, Log, StoredEvent};
+pub use ids::{
+    AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId, UserId,
+};
+pub use money::{AMOUNT_MAX, AmountOutOfRange, Nanos};
+pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};
+pub use refusal::Refusal;
+pub use sealed::Sealed;
+pub use time_stamp::TimeStamp;

@@ -1,0 +1,42 @@
+//! Every way in which the business says no.
+
+use thiserror::Error;
+
+use crate::{
+    account::AccountRefusal, api_token::ApiTokenRefusal, channel::ChannelRefusal, group::GroupRefusal,
+    price_list::PriceListRefusal, settings::SettingsRefusal, user::UserRefusal,
+};
+
+/// The refusal of whichever aggregate was asked, for commands that ask several.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// A channel's.
+    #[error(transparent)]
+    Channel(#[from] ChannelRefusal),
+    /// A token's.
+    #[error(transparent)]
+    ApiToken(#[from] ApiTokenRefusal),
+    /// A user's.
+    #[error(transparent)]
+    User(#[from] UserRefusal),
+    /// An account's.
+    #[error(transparent)]
+    Account(#[from] AccountRefusal),
+    /// A group's.
+    #[error(transparent)]
+    Group(#[from] GroupRefusal),
+    /// The price list's.
+    #[error(transparent)]
+    PriceList(#[from] PriceListRefusal),
+    /// The settings'.
+    #[error(transparent)]
+    Settings(#[from] SettingsRefusal),
+    /// A name that must be unique belongs to someone else.
+    #[error("the {kind} `{name}` is taken")]
+    Taken {
+        /// What kind of name.
+        kind: &'static str,
+        /// Which one.
+        name: String,
+    },
+}

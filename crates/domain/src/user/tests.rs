@@ -1,0 +1,59 @@
+//! What a user decides.
+
+use uuid::Uuid;
+
+use super::{ADMIN_KEYS_MAX, Role, User, UserCommand as C, UserEvent as E, UserRefusal};
+use crate::{AccountId, AdminKeyId, GroupName, Sealed, api_token::HashedKey, testing::given};
+
+fn created() -> E {
+    E::Created {
+        role: Role::User,
+        account_id: AccountId(Uuid::from_u128(1)),
+        group: GroupName::default_group(),
+        name: Sealed("n".into()),
+    }
+}
+
+fn key_id(n: usize) -> AdminKeyId {
+    AdminKeyId(Uuid::from_u128(n as u128))
+}
+
+fn key() -> HashedKey {
+    HashedKey { sha256: "00".repeat(32), hint: "aaaa".into() }
+}
+
+fn key_issued(n: usize) -> E {
+    E::AdminKeyIssued { key_id: key_id(n), key: key() }
+}
+
+#[test]
+fn a_deleted_user_does_nothing_any_more() {
+    given::<User>([created(), E::Deleted {}]).when(C::Enable).then_refused(&UserRefusal::Unknown);
+    given::<User>([created(), E::Deleted {}]).when(C::Delete).then([]);
+}
+
+#[test]
+fn what_is_already_so_is_no_event() {
+    given::<User>([created()]).when(C::Enable).then([]);
+    given::<User>([created()]).when(C::ChangeRole(Role::User)).then([]);
+    given::<User>([created(), E::Disabled {}]).when(C::Disable).then([]);
+}
+
+#[test]
+fn only_a_key_that_is_held_is_rotated() {
+    let rotate = C::RotateAdminKey { key_id: key_id(1), key: key() };
+    given::<User>([created()]).when(rotate.clone()).then_refused(&UserRefusal::UnknownAdminKey);
+    given::<User>([created(), key_issued(1)])
+        .when(rotate)
+        .then([E::AdminKeyRotated { key_id: key_id(1), key: key() }]);
+}
+
+#[test]
+fn a_revoked_admin_key_makes_room_for_another() {
+    let full: Vec<E> = std::iter::once(created()).chain((0..ADMIN_KEYS_MAX).map(key_issued)).collect();
+    let issue = C::IssueAdminKey { key_id: key_id(999), key: key() };
+    given::<User>(full.clone()).when(issue.clone()).then_refused(&UserRefusal::AdminKeys);
+    given::<User>(full.into_iter().chain([E::AdminKeyRevoked { key_id: key_id(3) }]))
+        .when(issue)
+        .then([key_issued(999)]);
+}

@@ -1,0 +1,27 @@
+//! Append-only logs: the command bus, reading in order, subscribing, proofs.
+//!
+//! Two logs, each with its own gapless position. One task appends: it gathers what waits into one transaction,
+//! in which decisions are made, events are written and the inline read models follow. Nothing else writes.
+
+mod appender;
+mod command;
+mod cqrs;
+mod event;
+mod leaf;
+mod reader;
+mod schema;
+mod seal;
+mod store;
+mod tx;
+mod verify;
+
+pub use appender::{Appender, BATCH_MAX, QUEUE_MAX};
+pub use command::{Command, ExecuteError, Executed, Fault};
+pub use cqrs::{Cqrs, CqrsError, CqrsStore};
+pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, decode, stream_name};
+pub use reader::{Filter, LogReader, PAGE_MAX};
+pub use schema::{EventSchema, schemas_of};
+pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
+pub use store::{Clock, Component, EventLog, LogOptions, StoreError, connect_read_only};
+pub use tx::{Inline, Tx};
+pub use verify::{LogFault, verify};

@@ -1,0 +1,128 @@
+//! The audit of a log: every position there, every hash right, every stream without holes.
+
+use std::collections::HashMap;
+
+use domain::Log;
+use futures_util::TryStreamExt;
+
+use crate::{LogReader, Recorded, StoreError, leaf::table, reader::recorded, tx::signed};
+
+/// What is wrong with a log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogFault {
+    /// I6: a position is missing.
+    #[error("I6: the {log} log lacks position {expected}; the next one is {found}")]
+    Hole {
+        /// Which log.
+        log: Log,
+        /// What should come.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// I6: the head says something else than the events.
+    #[error("I6: the {log} log's head is at {head}, its last event at {last}")]
+    Head {
+        /// Which log.
+        log: Log,
+        /// What the head says.
+        head: u64,
+        /// The last event.
+        last: u64,
+    },
+    /// I6: a stream's version is not the next one.
+    #[error("I6: event {position} of the {log} log is version {found} of {stream}, not {expected}")]
+    Version {
+        /// Which log.
+        log: Log,
+        /// Which event.
+        position: u64,
+        /// Which stream.
+        stream: String,
+        /// What should come.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// A stored byte is not what was written.
+    #[error("event {position} of the {log} log was changed: its bytes do not give its hash")]
+    Changed {
+        /// Which log.
+        log: Log,
+        /// Which event.
+        position: u64,
+    },
+    /// Time went back.
+    #[error("event {position} of the {log} log is recorded before the event in front of it")]
+    Time {
+        /// Which log.
+        log: Log,
+        /// Which event.
+        position: u64,
+    },
+}
+
+/// Reads a log up to `head`, hands each event to `visit` and says what is wrong, at most `faults_max` times.
+///
+/// # Errors
+/// When the database fails, or `visit` does.
+pub async fn verify(
+    reader: &LogReader,
+    log: Log,
+    head: u64,
+    faults_max: usize,
+    mut visit: impl FnMut(&Recorded) -> Result<(), StoreError>,
+) -> Result<Vec<LogFault>, StoreError> {
+    let sql = format!(
+        "SELECT position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, \
+         leaf_hash FROM {} WHERE position <= ? ORDER BY position",
+        table(log)
+    );
+    let mut rows = sqlx::query(&sql).bind(signed(head)).fetch(reader.pool());
+    let mut check = Check { log, reader, versions: HashMap::new(), last: None, faults: Vec::new() };
+    while let Some(row) = rows.try_next().await? {
+        let event = recorded(log, &row)?;
+        check.event(&event);
+        visit(&event)?;
+        check.last = Some(event);
+        if check.faults.len() >= faults_max {
+            return Ok(check.faults);
+        }
+    }
+    let last = check.last.as_ref().map_or(0, |event| event.position);
+    if last != head {
+        check.faults.push(LogFault::Head { log, head, last });
+    }
+    Ok(check.faults)
+}
+
+struct Check<'a> {
+    log: Log,
+    reader: &'a LogReader,
+    versions: HashMap<String, u64>,
+    last: Option<Recorded>,
+    faults: Vec<LogFault>,
+}
+
+impl Check<'_> {
+    fn event(&mut self, event: &Recorded) {
+        let (log, position) = (self.log, event.position);
+        let expected = self.last.as_ref().map_or(1, |last| last.position + 1);
+        if position != expected {
+            self.faults.push(LogFault::Hole { log, expected, found: position });
+        }
+        if event.expected_hash(self.reader.log_id(log)) != event.leaf_hash {
+            self.faults.push(LogFault::Changed { log, position });
+        }
+        if self.last.as_ref().is_some_and(|last| last.recorded_at >= event.recorded_at) {
+            self.faults.push(LogFault::Time { log, position });
+        }
+        let version = self.versions.entry(event.stream.clone()).or_insert(0);
+        let expected = *version + 1;
+        if event.version != expected {
+            let stream = event.stream.clone();
+            self.faults.push(LogFault::Version { log, position, stream, expected, found: event.version });
+        }
+        *version = event.version;
+    }
+}

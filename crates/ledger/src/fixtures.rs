@@ -1,0 +1,59 @@
+//! Calls and leases for this crate's tests.
+
+use domain::{
+    AccountId, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos, TimeStamp, UserId,
+    account::{CallFacts, Mode, Scope, Settlement},
+    price::{Pinned, Price, Rates, Usage},
+};
+use uuid::Uuid;
+
+pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
+pub(crate) const JOURNAL: JournalId = JournalId(Uuid::from_u128(3));
+
+pub(crate) fn nanos(amount: u64) -> Nanos {
+    Nanos::new(amount).unwrap()
+}
+
+pub(crate) fn call(n: u128) -> CallId {
+    CallId(Uuid::from_u128(0x1000 + n))
+}
+
+pub(crate) fn lease(n: u128) -> LeaseId {
+    LeaseId(Uuid::from_u128(0x2000 + n))
+}
+
+/// One nano a token, in and out.
+pub(crate) fn pinned() -> Pinned {
+    let rates = Rates { input: Some(1_000), output: Some(1_000), ..Rates::default() };
+    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+}
+
+pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
+    CallFacts {
+        call_id: call(n),
+        part: 0,
+        user_id: UserId(Uuid::from_u128(9)),
+        token_id: ApiTokenId(Uuid::from_u128(8)),
+        scopes: vec![Scope { account_id: PAYER, lease_id: Some(lease(1)) }],
+        group: GroupName::default_group(),
+        model: ModelName::new("m").unwrap(),
+        pinned: pinned(),
+        service_tier: None,
+        control_position: 1,
+        mode: Mode::Whole,
+        input_tokens: 10,
+        reserved: nanos(reserved),
+        started_at: TimeStamp::default(),
+    }
+}
+
+pub(crate) fn settlement(amount: u64) -> Settlement {
+    Settlement {
+        facts: facts(1, 100),
+        attempts: Vec::new(),
+        usage: Usage { input_tokens: amount, ..Usage::default() },
+        amount: nanos(amount),
+        flags: Vec::new(),
+        ended_at: TimeStamp::default(),
+    }
+}

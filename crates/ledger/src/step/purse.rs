@@ -1,0 +1,150 @@
+//! The quota that a node holds on one account.
+
+use domain::{AccountId, LeaseId, Nanos};
+
+use crate::record::Record;
+
+/// How long quota that no call needs is kept, in milliseconds.
+const IDLE_MS: u64 = 2_000;
+/// Half of the ten seconds over which spending is measured, in milliseconds.
+const WINDOW_MS: u64 = 5_000;
+
+/// One lease as its node sees it: `amount` is what was granted less what was given back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeldLease {
+    lease_id: LeaseId,
+    amount: Nanos,
+    settled: Nanos,
+    reserved: Nanos,
+    calls: u32,
+    expires_ms: u64,
+    used_ms: u64,
+}
+
+impl HeldLease {
+    const fn room(&self) -> Nanos {
+        self.amount.minus(self.settled).minus(self.reserved)
+    }
+
+    pub(super) const fn is_idle(&self, now_ms: u64) -> bool {
+        now_ms >= self.expires_ms || now_ms.saturating_sub(self.used_ms) >= IDLE_MS
+    }
+}
+
+/// Every lease on one account.
+#[derive(Debug, Default)]
+pub(super) struct Purse {
+    leases: Vec<HeldLease>,
+    unlimited_until_ms: u64,
+    /// What was reserved in this window and in the one before, and when this one began.
+    spent: (Nanos, Nanos, u64),
+}
+
+impl Purse {
+    pub(super) fn leases(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// The most that one call can reserve now; `None` where nothing is known of the account.
+    pub(super) fn most(&self, now_ms: u64) -> Option<Nanos> {
+        if now_ms < self.unlimited_until_ms {
+            return Some(Nanos::MAX);
+        }
+        self.leases.iter().filter(|lease| now_ms < lease.expires_ms).map(HeldLease::room).max()
+    }
+
+    /// Sets `amount` aside, on the fullest lease that no call fills; `None` where nothing limits the account.
+    pub(super) fn reserve(&mut self, amount: Nanos, now_ms: u64) -> Option<LeaseId> {
+        self.measure(amount, now_ms);
+        if now_ms < self.unlimited_until_ms {
+            return None;
+        }
+        // The tightest fit leaves the roomier leases to larger calls.
+        let lease = self
+            .leases
+            .iter_mut()
+            .filter(|lease| now_ms < lease.expires_ms && lease.room() >= amount)
+            .min_by_key(|lease| lease.room())?;
+        lease.reserved = lease.reserved.plus(amount);
+        lease.calls += 1;
+        lease.used_ms = now_ms;
+        Some(lease.lease_id)
+    }
+
+    /// What was reserved for a call that ended becomes what it cost; the rest is room again.
+    pub(super) fn settle(&mut self, lease_id: LeaseId, reserved: Nanos, amount: Nanos) {
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.lease_id == lease_id) {
+            lease.reserved = lease.reserved.minus(reserved);
+            lease.calls = lease.calls.saturating_sub(1);
+            // The ledger, too, charges a lease no more than it holds: the rest is the account's.
+            lease.settled = lease.settled.plus(amount).min(lease.amount);
+        }
+    }
+
+    pub(super) fn add(&mut self, lease_id: LeaseId, amount: Nanos, expires_ms: u64, now_ms: u64) {
+        if self.leases.iter().all(|lease| lease.lease_id != lease_id) {
+            self.leases.push(HeldLease {
+                lease_id,
+                amount,
+                settled: Nanos::ZERO,
+                reserved: Nanos::ZERO,
+                calls: 0,
+                expires_ms,
+                used_ms: now_ms,
+            });
+        }
+    }
+
+    pub(super) fn unlimited_until(&mut self, until_ms: u64) {
+        self.unlimited_until_ms = until_ms;
+    }
+
+    /// Gives back what no call needs of the leases that `which` picks: a lease without calls whole, else its room.
+    /// A lease on which a call is open is never closed, so that no close overtakes a charge.
+    pub(super) fn give_back(
+        &mut self,
+        account_id: AccountId,
+        records: &mut Vec<Record>,
+        which: impl Fn(&HeldLease) -> bool,
+    ) {
+        self.leases.retain_mut(|lease| {
+            if !which(lease) {
+                return true;
+            }
+            let lease_id = lease.lease_id;
+            if lease.calls == 0 {
+                records.push(Record::Close { account_id, lease_id });
+                return false;
+            }
+            let room = lease.room();
+            if !room.is_zero() {
+                lease.amount = lease.amount.minus(room);
+                records.push(Record::Release { account_id, lease_id, amount: room });
+            }
+            true
+        });
+    }
+
+    pub(super) fn is_needed(&self, now_ms: u64) -> bool {
+        !self.leases.is_empty() || now_ms < self.unlimited_until_ms || self.rate(now_ms) > Nanos::ZERO
+    }
+
+    /// What was reserved in the last ten seconds, roughly.
+    pub(super) fn rate(&self, now_ms: u64) -> Nanos {
+        let (current, previous, began_ms) = self.spent;
+        match now_ms.saturating_sub(began_ms) / WINDOW_MS {
+            0 => current.plus(previous),
+            1 => current,
+            _ => Nanos::ZERO,
+        }
+    }
+
+    fn measure(&mut self, amount: Nanos, now_ms: u64) {
+        let (current, previous, began_ms) = self.spent;
+        self.spent = match now_ms.saturating_sub(began_ms) / WINDOW_MS {
+            0 => (current.plus(amount), previous, began_ms),
+            1 => (amount, current, began_ms + WINDOW_MS),
+            _ => (amount, Nanos::ZERO, now_ms),
+        };
+    }
+}

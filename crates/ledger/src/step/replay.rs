@@ -1,0 +1,69 @@
+//! What a node does about the calls of a process that died.
+
+use std::collections::HashMap;
+
+use domain::TimeStamp;
+
+use super::call::OpenCall;
+use crate::record::{CallPart, Record};
+
+/// The calls that a journal leaves open, gathered record by record.
+#[derive(Debug, Default)]
+pub struct Replay {
+    calls: HashMap<CallPart, (OpenCall, BootId)>,
+    boot_id: BootId,
+}
+
+type BootId = String;
+
+impl Replay {
+    /// Takes in the next record.
+    pub fn take(&mut self, record: Record) {
+        match record {
+            Record::Started { boot_id, .. } => self.boot_id = boot_id,
+            Record::Reserve(facts) => {
+                let call = CallPart::of(&facts);
+                self.calls.insert(call, (OpenCall::new(*facts), self.boot_id.clone()));
+            }
+            Record::Sent { call, attempt } => {
+                if let Some((open, _)) = self.calls.get_mut(&call) {
+                    open.attempts.push(attempt);
+                }
+            }
+            Record::AttemptEnded { call, attempt, outcome } => {
+                if let Some((open, _)) = self.calls.get_mut(&call) {
+                    open.end_attempt(attempt, outcome);
+                }
+            }
+            Record::Progress { call, output_tokens } => {
+                if let Some((open, _)) = self.calls.get_mut(&call) {
+                    open.output_tokens = output_tokens;
+                }
+            }
+            Record::Settle(settlement) => {
+                self.calls.remove(&CallPart::of(&settlement.facts));
+            }
+            Record::Void { call } => {
+                self.calls.remove(&call);
+            }
+            Record::Release { .. } | Record::Close { .. } => {}
+        }
+    }
+
+    /// How every open call ends. One that sent nothing, or that was provably billed nowhere, is voided, but only under
+    /// the same boot of the kernel: after a power loss a `Sent` may be what was lost. Everything else is in doubt,
+    /// and is settled.
+    pub fn endings(self, boot_id: &str, now: TimeStamp) -> Vec<Record> {
+        let mut open: Vec<_> = self.calls.into_iter().collect();
+        open.sort_by_key(|(call, _)| *call);
+        open.into_iter()
+            .map(|(call, (open, began_under))| {
+                if began_under == boot_id && !open.may_be_billed() {
+                    Record::Void { call }
+                } else {
+                    Record::Settle(Box::new(open.in_doubt(now)))
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,213 @@
+//! What a node does with the quota it holds.
+
+use domain::{
+    ChannelId, ChannelKeyId, ModelName, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, Flag},
+    price::Usage,
+};
+use uuid::Uuid;
+
+use super::{Grant, Input, NodeState, Output, Replay, Reply, StepError};
+use crate::{
+    fixtures::{PAYER, call, facts, lease, nanos},
+    record::{CallPart, Record},
+};
+
+fn part(n: u128) -> CallPart {
+    CallPart { call_id: call(n), part: 0 }
+}
+
+fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
+    Attempt {
+        attempt: number,
+        channel_id: ChannelId(Uuid::from_u128(4)),
+        key_id: ChannelKeyId(Uuid::from_u128(5)),
+        upstream_model: ModelName::new("m").unwrap(),
+        outcome,
+    }
+}
+
+fn granted(n: u128, amount: u64) -> Input {
+    let grant =
+        Grant::Leased { account_id: PAYER, lease_id: lease(n), amount: nanos(amount), usable_ms: 50_000 };
+    Input::Granted { grants: vec![grant], asked_ms: 0 }
+}
+
+fn reserve(n: u128, amount: u64, floor: u64, now_ms: u64) -> Input {
+    let mut facts = facts(n, 0);
+    facts.scopes[0].lease_id = None;
+    Input::Reserve { facts: Box::new(facts), amount: nanos(amount), floor: nanos(floor), now_ms }
+}
+
+fn settle(n: u128, amount: u64) -> Input {
+    Input::Settle {
+        call: part(n),
+        usage: Box::new(Usage { input_tokens: amount, ..Usage::default() }),
+        amount: nanos(amount),
+        flags: Vec::new(),
+        ended_at: TimeStamp::default(),
+    }
+}
+
+fn with(inputs: impl IntoIterator<Item = Input>) -> NodeState {
+    let mut state = NodeState::default();
+    for input in inputs {
+        state.step(input).unwrap();
+    }
+    state
+}
+
+fn reply(state: &mut NodeState, input: Input) -> Reply {
+    state.step(input).unwrap().reply
+}
+
+fn is_short(reply: &Reply) -> bool {
+    matches!(reply, Reply::Short(_))
+}
+
+#[test]
+fn what_is_reserved_cannot_be_reserved_again() {
+    let mut state = with([granted(1, 100)]);
+    assert_eq!(reply(&mut state, reserve(1, 60, 60, 1)), Reply::Reserved(nanos(60)));
+    assert!(is_short(&reply(&mut state, reserve(2, 60, 60, 1))));
+    assert_eq!(reply(&mut state, reserve(3, 40, 40, 1)), Reply::Reserved(nanos(40)));
+}
+
+#[test]
+fn a_reservation_names_the_lease_it_drew_on() {
+    let mut state = with([granted(7, 100)]);
+    let output = state.step(reserve(1, 60, 60, 1)).unwrap();
+    let [Record::Reserve(facts)] = &output.records[..] else { panic!("{output:?}") };
+    assert_eq!((facts.scopes[0].lease_id, facts.reserved), (Some(lease(7)), nanos(60)));
+}
+
+#[test]
+fn a_call_that_can_make_do_with_less_takes_what_there_is() {
+    let mut state = with([granted(1, 50)]);
+    assert_eq!(reply(&mut state, reserve(1, 100, 30, 1)), Reply::Reserved(nanos(50)));
+    assert!(is_short(&reply(&mut state, reserve(2, 100, 30, 1))));
+}
+
+#[test]
+fn what_a_call_did_not_use_is_room_again() {
+    let mut state = with([granted(1, 100), reserve(1, 100, 100, 1), settle(1, 30)]);
+    assert_eq!(reply(&mut state, reserve(2, 70, 70, 1)), Reply::Reserved(nanos(70)));
+    assert!(is_short(&reply(&mut state, reserve(3, 1, 1, 1))));
+}
+
+#[test]
+fn an_expired_lease_takes_no_new_calls_and_closes_after_its_last() {
+    let mut state = with([granted(1, 100), reserve(1, 10, 10, 1)]);
+    assert!(is_short(&reply(&mut state, reserve(2, 10, 10, 50_000))));
+    let release = Record::Release { account_id: PAYER, lease_id: lease(1), amount: nanos(90) };
+    assert_eq!(state.step(Input::Tick { now_ms: 50_000 }).unwrap().records, [release]);
+    state.step(settle(1, 5)).unwrap();
+    let close = Record::Close { account_id: PAYER, lease_id: lease(1) };
+    assert_eq!(state.step(Input::Tick { now_ms: 50_001 }).unwrap().records, [close]);
+    assert_eq!(state.open_leases(), 0);
+}
+
+#[test]
+fn quota_that_no_call_needs_goes_back_after_two_seconds() {
+    let mut state = with([granted(1, 100)]);
+    assert_eq!(state.step(Input::Tick { now_ms: 1_999 }).unwrap().records, []);
+    let close = Record::Close { account_id: PAYER, lease_id: lease(1) };
+    assert_eq!(state.step(Input::Tick { now_ms: 2_000 }).unwrap().records, [close]);
+}
+
+#[test]
+fn a_recall_gives_back_all_but_what_calls_hold() {
+    let mut state = with([granted(1, 100), granted(2, 50), reserve(1, 80, 80, 1)]);
+    let records = state.step(Input::Recall { accounts: vec![PAYER] }).unwrap().records;
+    let release = Record::Release { account_id: PAYER, lease_id: lease(1), amount: nanos(20) };
+    assert_eq!(records, [release, Record::Close { account_id: PAYER, lease_id: lease(2) }]);
+}
+
+#[test]
+fn an_unlimited_account_takes_no_lease_and_is_asked_about_again() {
+    let grant = Grant::Unlimited { account_id: PAYER, usable_ms: 1_000 };
+    let mut state = with([Input::Granted { grants: vec![grant], asked_ms: 0 }]);
+    let output = state.step(reserve(1, 1_000, 1_000, 1)).unwrap();
+    let [Record::Reserve(facts)] = &output.records[..] else { panic!("{output:?}") };
+    assert_eq!(facts.scopes[0].lease_id, None);
+    assert!(is_short(&reply(&mut state, reserve(2, 1, 1, 1_000))));
+}
+
+#[test]
+fn what_may_have_been_billed_cannot_be_voided() {
+    let sent = Input::Sent { call: part(1), attempt: attempt(1, AttemptOutcome::Unknown) };
+    let ended = Input::AttemptEnded { call: part(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
+    let mut state = with([granted(1, 100), reserve(1, 10, 10, 1), sent]);
+    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap_err(), StepError::MayBeBilled(part(1)));
+    state.step(ended).unwrap();
+    let void = Output { records: vec![Record::Void { call: part(1) }], reply: Reply::Done };
+    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap(), void);
+}
+
+#[test]
+fn a_call_ends_once() {
+    let mut state = with([granted(1, 100), reserve(1, 10, 10, 1), settle(1, 5)]);
+    assert_eq!(state.step(settle(1, 5)).unwrap_err(), StepError::NotOpen(part(1)));
+    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap_err(), StepError::NotOpen(part(1)));
+    assert_eq!(state.open_calls(), 0);
+}
+
+#[test]
+fn a_busy_account_reports_what_it_spends_in_ten_seconds() {
+    let mut state = with([granted(1, 100), reserve(1, 60, 60, 1)]);
+    let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 2)) else { panic!("not short") };
+    assert_eq!(short[0].rate, nanos(60));
+    let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 60_000)) else { panic!("not short") };
+    assert_eq!(short[0].rate, Nanos::ZERO);
+}
+
+fn replayed(records: impl IntoIterator<Item = Record>, boot_id: &str) -> Vec<Record> {
+    let mut replay = Replay::default();
+    replay.take(Record::Started { boot_id: "boot".into(), at: TimeStamp::default() });
+    records.into_iter().for_each(|record| replay.take(record));
+    replay.endings(boot_id, TimeStamp::default())
+}
+
+fn reserved(n: u128) -> Record {
+    Record::Reserve(Box::new(facts(n, 100)))
+}
+
+fn sent(n: u128, outcome: AttemptOutcome) -> Record {
+    Record::Sent { call: part(n), attempt: attempt(1, outcome) }
+}
+
+fn in_doubt(records: &[Record]) -> (Nanos, u64) {
+    let [Record::Settle(settlement)] = records else { panic!("{records:?}") };
+    assert!(settlement.flags.contains(&Flag::InDoubt));
+    (settlement.amount, settlement.usage.output_tokens)
+}
+
+#[test]
+fn a_call_that_sent_nothing_is_void_after_a_crash_but_in_doubt_after_a_power_loss() {
+    assert_eq!(replayed([reserved(1)], "boot"), [Record::Void { call: part(1) }]);
+    assert_eq!(in_doubt(&replayed([reserved(1)], "another")), (nanos(10), 0));
+}
+
+#[test]
+fn a_call_that_was_sent_is_settled_on_what_is_known_and_at_most_at_what_was_reserved() {
+    let progress = |output_tokens| Record::Progress { call: part(1), output_tokens };
+    let crash = |output_tokens| {
+        replayed([reserved(1), sent(1, AttemptOutcome::Unknown), progress(output_tokens)], "boot")
+    };
+    assert_eq!(in_doubt(&crash(5)), (nanos(15), 5));
+    assert_eq!(in_doubt(&crash(5_000)), (nanos(100), 5_000));
+}
+
+#[test]
+fn a_call_whose_every_attempt_was_unbilled_is_void_after_a_crash() {
+    let ended = Record::AttemptEnded { call: part(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
+    let records = [reserved(1), sent(1, AttemptOutcome::Unknown), ended];
+    assert_eq!(replayed(records, "boot"), [Record::Void { call: part(1) }]);
+}
+
+#[test]
+fn a_call_that_ended_stays_ended_after_a_crash() {
+    let settled = Record::Settle(Box::new(crate::fixtures::settlement(5)));
+    assert_eq!(replayed([reserved(1), sent(1, AttemptOutcome::Unknown), settled], "boot"), []);
+    assert_eq!(replayed([reserved(1), Record::Void { call: part(1) }], "boot"), []);
+}
