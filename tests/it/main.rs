@@ -1,1 +1,12 @@
-fn main() {}
+//! The one integration binary: rules about the source, contracts, and the whole system.
+
+mod chat;
+mod contract;
+mod crash;
+mod errors;
+mod harness;
+mod layering;
+mod money;
+mod sdk;
+mod shutdown;
+mod tidy;

@@ -1,17 +1,18 @@
 //! What a call costs: integer picodollars per token and per unit, summed exactly and rounded up once.
 
 mod bill;
-mod catalogue;
 mod rates;
 #[cfg(test)]
 mod tests;
 mod usage;
 
+pub mod catalogue;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    catalogue::EDITION,
+    catalogue::{CatalogueEntry, EDITION, ModelMode},
     rates::{PICOS_MAX, Price, Rates, Tier},
     usage::Usage,
 };

@@ -139,7 +139,7 @@ impl<A: Aggregate> EventStore<Cqrs<A>> for CqrsStore {
             Box::pin(async move { tx.append(vec![append]).await.map_err(Fault::<Never>::Store) })
         });
         match appended.await {
-            Ok(_) => Ok(envelopes(events, &context, &metadata)),
+            Ok(((), heads)) => Ok(envelopes(events, &context, &metadata, heads.of(A::LOG))),
             Err(ExecuteError::Store(StoreError::Conflict { .. })) => Err(AggregateError::AggregateConflict),
             Err(ExecuteError::Store(error)) => Err(failed(error)),
             Err(other) => Err(AggregateError::UnexpectedError(Box::new(other))),
@@ -155,15 +155,23 @@ fn envelopes<A: Aggregate>(
     events: Vec<CqrsEvent<A::Event>>,
     context: &Loaded<A>,
     metadata: &HashMap<String, String>,
+    head: u64,
 ) -> Envelopes<A> {
-    let before = usize::try_from(context.version).unwrap_or(usize::MAX);
-    let numbered = events.into_iter().enumerate();
-    numbered
-        .map(|(index, payload)| EventEnvelope {
+    // The events of one append stand side by side, the last of them at the head.
+    let positions = (head + 1).saturating_sub(events.len() as u64)..;
+    let numbers = context.version + 1..;
+    numbers
+        .zip(positions)
+        .zip(events)
+        .map(|((number, position), payload)| EventEnvelope {
             aggregate_id: context.id.clone(),
-            sequence: before.saturating_add(index + 1),
+            sequence: usize::try_from(number).unwrap_or(usize::MAX),
             payload,
-            metadata: metadata.clone(),
+            metadata: metadata
+                .clone()
+                .into_iter()
+                .chain([("position".to_owned(), position.to_string())])
+                .collect(),
         })
         .collect()
 }

@@ -6,22 +6,29 @@
 mod appender;
 mod command;
 mod cqrs;
+mod decision;
 mod event;
 mod leaf;
 mod reader;
+mod repeats;
 mod schema;
 mod seal;
+mod snapshot;
 mod store;
 mod tx;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use appender::{Appender, BATCH_MAX, QUEUE_MAX};
 pub use command::{Command, ExecuteError, Executed, Fault};
-pub use cqrs::{Cqrs, CqrsError, CqrsStore};
+pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, decode, stream_name};
 pub use reader::{Filter, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
+pub use snapshot::LogSnapshot;
 pub use store::{Clock, Component, EventLog, LogOptions, StoreError, connect_read_only};
 pub use tx::{Inline, Tx};
 pub use verify::{LogFault, verify};

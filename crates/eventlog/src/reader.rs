@@ -60,14 +60,7 @@ impl LogReader {
     /// # Errors
     /// When the database fails.
     pub async fn heads(&self) -> Result<Heads, StoreError> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT log, position FROM heads").fetch_all(&self.pool).await?;
-        let mut heads = Heads::default();
-        for (log, position) in rows {
-            let log = Log::from_name(&log).ok_or(StoreError::Malformed("log"))?;
-            heads.set(log, u64::try_from(position).map_err(|_| StoreError::Malformed("position"))?);
-        }
-        Ok(heads)
+        heads(&mut *self.pool.acquire().await?).await
     }
 
     /// The next events after `after`, at most `limit` and [`PAGE_MAX`].
@@ -151,6 +144,17 @@ impl LogReader {
                 .await?;
         Ok(wrapped.map(|wrapped| sealer.open_under(&wrapped, subject, place, sealed)).transpose()?)
     }
+}
+
+pub(crate) async fn heads(connection: &mut SqliteConnection) -> Result<Heads, StoreError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT log, position FROM heads").fetch_all(connection).await?;
+    let mut heads = Heads::default();
+    for (log, position) in rows {
+        let log = Log::from_name(&log).ok_or(StoreError::Malformed("log"))?;
+        heads.set(log, u64::try_from(position).map_err(|_| StoreError::Malformed("position"))?);
+    }
+    Ok(heads)
 }
 
 pub(crate) async fn stream(

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use domain::Log;
 use futures_util::TryStreamExt;
+use uuid::Uuid;
 
-use crate::{LogReader, Recorded, StoreError, leaf::table, reader::recorded, tx::signed};
+use crate::{LogSnapshot, Recorded, StoreError, leaf::table, reader::recorded, tx::signed};
 
 /// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,12 +63,13 @@ pub enum LogFault {
     },
 }
 
-/// Reads a log up to `head`, hands each event to `visit` and says what is wrong, at most `faults_max` times.
+/// Reads a log of one snapshot up to `head`, hands each event to `visit` and says what is wrong, at most `faults_max`
+/// times. What was changed is not visited: it is no evidence.
 ///
 /// # Errors
 /// When the database fails, or `visit` does.
 pub async fn verify(
-    reader: &LogReader,
+    snapshot: &mut LogSnapshot,
     log: Log,
     head: u64,
     faults_max: usize,
@@ -78,40 +80,43 @@ pub async fn verify(
          leaf_hash FROM {} WHERE position <= ? ORDER BY position",
         table(log)
     );
-    let mut rows = sqlx::query(&sql).bind(signed(head)).fetch(reader.pool());
-    let mut check = Check { log, reader, versions: HashMap::new(), last: None, faults: Vec::new() };
-    while let Some(row) = rows.try_next().await? {
+    let log_id = snapshot.log_id(log);
+    let mut rows = sqlx::query(&sql).bind(signed(head)).fetch(snapshot.connection());
+    let mut check = Check { log, log_id, versions: HashMap::new(), last: None, faults: Vec::new() };
+    while check.faults.len() < faults_max
+        && let Some(row) = rows.try_next().await?
+    {
         let event = recorded(log, &row)?;
-        check.event(&event);
-        visit(&event)?;
-        check.last = Some(event);
-        if check.faults.len() >= faults_max {
-            return Ok(check.faults);
+        if check.event(&event) {
+            visit(&event)?;
         }
+        check.last = Some(event);
     }
-    let last = check.last.as_ref().map_or(0, |event| event.position);
-    if last != head {
-        check.faults.push(LogFault::Head { log, head, last });
+    drop(rows);
+    if check.faults.len() < faults_max {
+        check.end(snapshot, head).await?;
     }
     Ok(check.faults)
 }
 
-struct Check<'a> {
+struct Check {
     log: Log,
-    reader: &'a LogReader,
+    log_id: Uuid,
     versions: HashMap<String, u64>,
     last: Option<Recorded>,
     faults: Vec<LogFault>,
 }
 
-impl Check<'_> {
-    fn event(&mut self, event: &Recorded) {
+impl Check {
+    /// Whether the event is what was written.
+    fn event(&mut self, event: &Recorded) -> bool {
         let (log, position) = (self.log, event.position);
         let expected = self.last.as_ref().map_or(1, |last| last.position + 1);
         if position != expected {
             self.faults.push(LogFault::Hole { log, expected, found: position });
         }
-        if event.expected_hash(self.reader.log_id(log)) != event.leaf_hash {
+        let unchanged = event.expected_hash(self.log_id) == event.leaf_hash;
+        if !unchanged {
             self.faults.push(LogFault::Changed { log, position });
         }
         if self.last.as_ref().is_some_and(|last| last.recorded_at >= event.recorded_at) {
@@ -124,5 +129,21 @@ impl Check<'_> {
             self.faults.push(LogFault::Version { log, position, stream, expected, found: event.version });
         }
         *version = event.version;
+        unchanged
+    }
+
+    /// Nothing may be missing before `head`, nor stand behind the log's own head.
+    async fn end(&mut self, snapshot: &mut LogSnapshot, head: u64) -> Result<(), StoreError> {
+        let log = self.log;
+        let mut last = self.last.as_ref().map_or(0, |event| event.position);
+        if snapshot.heads().await?.of(log) == head {
+            let sql = format!("SELECT COALESCE(MAX(position), 0) FROM {}", table(log));
+            let behind: i64 = sqlx::query_scalar(&sql).fetch_one(snapshot.connection()).await?;
+            last = last.max(u64::try_from(behind).map_err(|_| StoreError::Malformed("position"))?);
+        }
+        if last != head {
+            self.faults.push(LogFault::Head { log, head, last });
+        }
+        Ok(())
     }
 }

@@ -1,13 +1,20 @@
 //! Calls and leases for this crate's tests.
 
+mod ledger;
+
 use domain::{
-    AccountId, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos, TimeStamp, UserId,
-    account::{CallFacts, Mode, Scope, Settlement},
+    AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
+    TimeStamp, UserId,
+    account::{Attempt, AttemptOutcome, CallFacts, Mode, Scope, Settlement},
     price::{Pinned, Price, Rates, Usage},
 };
 use uuid::Uuid;
 
+pub(crate) use self::ledger::{Fault, Faulty, Hand, Ledger};
+
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
+/// Limits a token.
+pub(crate) const LIMIT: AccountId = AccountId(Uuid::from_u128(2));
 pub(crate) const JOURNAL: JournalId = JournalId(Uuid::from_u128(3));
 
 pub(crate) fn nanos(amount: u64) -> Nanos {
@@ -56,4 +63,21 @@ pub(crate) fn settlement(amount: u64) -> Settlement {
         flags: Vec::new(),
         ended_at: TimeStamp::default(),
     }
+}
+
+/// One try, at the only channel there is.
+pub(crate) fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
+    Attempt {
+        attempt: number,
+        channel_id: ChannelId(Uuid::from_u128(4)),
+        key_id: ChannelKeyId(Uuid::from_u128(5)),
+        upstream_model: ModelName::new("m").unwrap(),
+        outcome,
+    }
+}
+
+/// A call as it is handed to a node: on these accounts, nothing reserved yet.
+pub(crate) fn asked(n: u128, accounts: &[AccountId]) -> CallFacts {
+    let scopes = accounts.iter().map(|account_id| Scope { account_id: *account_id, lease_id: None }).collect();
+    CallFacts { scopes, ..facts(n, 0) }
 }

@@ -32,6 +32,9 @@ pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 /// The most files that may wait to be ingested: 1 GiB. Beyond it no reservation is taken.
 pub const SEGMENTS_MAX: usize = 256;
 
+/// How many files are kept after they were ingested, however young they are: 256 MiB.
+const SEGMENTS_KEPT: usize = 64;
+
 /// Why the journal cannot be used.
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -133,7 +136,10 @@ impl Journal {
             dir: dir.to_owned(),
             id: last.header.journal_id,
             segment_bytes,
-            dirty: vec![current.file()],
+            dirty: before
+                .iter()
+                .map(|found| File::open(&found.path).map(Arc::new))
+                .collect::<io::Result<_>>()?,
             current,
             spare: None,
             segments: found.len(),
@@ -230,16 +236,18 @@ impl Journal {
         (files, self.seq)
     }
 
-    /// Removes what is ingested up to `seq` and older than `keep`, but never the file in use.
+    /// Removes what is ingested up to `seq` and older than `keep`, or more than [`SEGMENTS_KEPT`] files; never the file
+    /// in use.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn retire(&mut self, seq: u64, keep: std::time::Duration) -> Result<(), JournalError> {
         let found = files::list(&self.dir)?;
-        for pair in found.windows(2) {
+        for (index, pair) in found.windows(2).enumerate() {
             let [old, next] = pair else { continue };
             let age = fs::metadata(&old.path)?.modified()?.elapsed().unwrap_or_default();
-            if next.header.first_seq <= seq + 1 && age >= keep {
+            let many = found.len() - index > SEGMENTS_KEPT;
+            if next.header.first_seq <= seq + 1 && (age >= keep || many) {
                 fs::remove_file(&old.path)?;
                 self.segments = self.segments.saturating_sub(1);
             }

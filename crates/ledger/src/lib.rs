@@ -1,11 +1,23 @@
 //! Leases, the journal, ingest: money under concurrency and crashes.
+//!
+//! A relay node spends quota that it was leased ([`Node`]), and writes what it does into its [`journal`] before anything
+//! else happens; the control node ([`Bank`]) grants leases and takes journals in, each record exactly once.
 
+mod audit;
+mod bank;
 mod chain;
 #[cfg(test)]
 mod fixtures;
+mod node;
+mod port;
 
+pub mod accounts;
 pub mod journal;
 pub mod record;
 pub mod step;
 
+pub use audit::{Audit, Broken, audit};
+pub use bank::Bank;
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
+pub use node::{Node, NodeClock, NodeError, NodeOptions, ReserveError};
+pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk};

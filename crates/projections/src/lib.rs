@@ -1,1 +1,25 @@
-//! placeholder
+//! The read side: events folded into tables and into memory, and the queries upon them.
+//!
+//! What people set, the `control` log, is folded twice by the same pure functions: into tables in the append
+//! transaction, so that whoever writes reads what they wrote, and into the [`Directory`], which answers calls without
+//! I/O. The usage log follows the `ledger` log at a distance that it tells.
+
+mod control;
+mod directory;
+mod model;
+
+pub mod calls;
+pub mod channels;
+pub mod groups;
+pub mod prices;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+
+#[cfg(test)]
+mod fixtures;
+
+pub use calls::Calls;
+pub use control::ControlModels;
+pub use directory::{Directory, Limits, TokenEntry};
+pub use model::Stored;

@@ -1,1 +1,32 @@
-//! placeholder
+//! The data plane: one call from reservation to settlement.
+//!
+//! A call passes few rooms and never turns back: `call` (the flow) → `route` (whom to ask) → `adaptor` (what to
+//! send) → `upstream` (sending, and what an error means) → `whole` or `stream` (the answer and its count) → the
+//! ledger's port. What it needs from outside are the ports; the binary implements them.
+
+mod adaptor;
+mod answer;
+mod call;
+mod caller;
+mod config;
+mod echo;
+mod open_call;
+mod ports;
+mod providers;
+mod reservation;
+mod route;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod upstream;
+mod whole;
+
+pub use self::{
+    answer::{Answer, AnswerBody},
+    call::{CallError, Relay, Retry},
+    caller::Caller,
+    config::{RelayConfig, RelayConfigError},
+    ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError},
+    providers::{Provider, Providers, ProvidersError},
+    route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
+};

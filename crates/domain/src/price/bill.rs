@@ -16,43 +16,46 @@ impl Price {
             .iter()
             .filter(|tier| input_tokens > tier.above_input_tokens)
             .max_by_key(|tier| tier.above_input_tokens);
-        let base = tier.map_or(self.rates, |tier| tier.rates.over(&self.rates));
+        let long = tier.map_or(self.rates, |tier| tier.rates.over(&self.rates));
         match service_tier.and_then(|name| self.service_tiers.get(name)) {
-            Some(rates) => rates.over(&base),
-            None => base,
+            Some(rates) => rates.over_long(&long, &self.rates),
+            None => long,
         }
     }
+
+    /// What a middling call costs in picodollars: a measure of which of two prices is the dearer.
+    pub(super) fn typical(&self) -> u128 {
+        dearest(&self.rates, &Usage { input_tokens: 1_000, output_tokens: 1_000, ..ONE_OF_EACH })
+    }
 }
+
+const ONE_OF_EACH: Usage =
+    Usage { images: 1, seconds: 1, characters: 1, searches: 1, pages: 1, ..Usage::NONE };
 
 impl Pinned {
     /// What `usage` costs.
     pub fn bill(&self, usage: &Usage, service_tier: Option<&str>) -> Nanos {
-        self.rounded(match self.price.per_call {
+        rounded(self.shared(match self.price.per_call {
             Some(picos) => u128::from(picos),
             None => sum(&self.price.rates_for(usage.input_tokens, service_tier), usage),
-        })
+        }))
     }
 
-    /// The most that a call with at most these counts can cost, whatever their details turn out to be.
+    /// The most that a call with at most these tokens can cost, whatever their details turn out to be.
     pub fn estimate(
         &self,
         input_tokens_max: u64,
         output_tokens_max: u64,
         service_tier: Option<&str>,
     ) -> Nanos {
-        if let Some(picos) = self.price.per_call {
-            return self.rounded(u128::from(picos));
-        }
-        // A shorter input may fall into a tier with a dearer rate: each that it could reach is looked at.
-        let reached = self.price.tiers.iter().map(|tier| tier.above_input_tokens.saturating_add(1));
-        let dearest = reached
-            .filter(|tokens| *tokens <= input_tokens_max)
-            .chain([0, input_tokens_max])
-            .map(|tokens| {
-                dearest(&self.price.rates_for(tokens, service_tier), input_tokens_max, output_tokens_max)
-            })
-            .max();
-        self.rounded(dearest.unwrap_or(0))
+        let most = Usage { input_tokens: input_tokens_max, output_tokens: output_tokens_max, ..Usage::NONE };
+        self.estimate_of(&most, service_tier)
+    }
+
+    /// The most that a call can cost whose totals and units are at most those of `most`, whatever the details
+    /// of its tokens turn out to be.
+    pub fn estimate_of(&self, most: &Usage, service_tier: Option<&str>) -> Nanos {
+        rounded(self.estimated(most, service_tier))
     }
 
     /// The most output tokens that `amount` covers beside `input_tokens`; `None` where output costs nothing.
@@ -62,16 +65,18 @@ impl Pinned {
         input_tokens: u64,
         service_tier: Option<&str>,
     ) -> Option<u64> {
-        if self.estimate(input_tokens, 0, service_tier)
-            == self.estimate(input_tokens, COUNT_MAX, service_tier)
-        {
+        let estimated = |output_tokens| {
+            self.estimated(&Usage { input_tokens, output_tokens, ..Usage::NONE }, service_tier)
+        };
+        // Not compared as amounts: two that are both beyond the largest would look alike.
+        if estimated(0) == estimated(COUNT_MAX) {
             return None;
         }
         // The estimate only rises with the output: the last count it covers is found by halving.
         let (mut fits, mut exceeds) = (0, COUNT_MAX);
         while exceeds - fits > 1 {
             let middle = fits + (exceeds - fits) / 2;
-            if self.estimate(input_tokens, middle, service_tier) <= amount {
+            if rounded(estimated(middle)) <= amount {
                 fits = middle;
             } else {
                 exceeds = middle;
@@ -80,10 +85,28 @@ impl Pinned {
         Some(fits)
     }
 
-    fn rounded(&self, picos: u128) -> Nanos {
-        let ratio = u128::from(self.ratio.millionths());
-        Nanos::saturating((picos.saturating_mul(ratio)).div_ceil(MILLION * PICOS_PER_NANO))
+    fn estimated(&self, most: &Usage, service_tier: Option<&str>) -> u128 {
+        if let Some(picos) = self.price.per_call {
+            return self.shared(u128::from(picos));
+        }
+        // A shorter input may fall into a tier with a dearer rate: each that it could reach is looked at.
+        let reached = self.price.tiers.iter().map(|tier| tier.above_input_tokens.saturating_add(1));
+        let dearest = reached
+            .filter(|tokens| *tokens <= most.input_tokens)
+            .chain([0, most.input_tokens])
+            .map(|tokens| dearest(&self.price.rates_for(tokens, service_tier), most))
+            .max();
+        self.shared(dearest.unwrap_or(0))
     }
+
+    /// What the group pays of it, in millionths of a picodollar.
+    fn shared(&self, picos: u128) -> u128 {
+        picos.saturating_mul(u128::from(self.ratio.millionths()))
+    }
+}
+
+fn rounded(millionths: u128) -> Nanos {
+    Nanos::saturating(millionths.div_ceil(MILLION * PICOS_PER_NANO))
 }
 
 fn times(count: u64, rate: Option<u64>) -> u128 {
@@ -92,7 +115,7 @@ fn times(count: u64, rate: Option<u64>) -> u128 {
 
 /// Each detail is priced once, and together they are never more than the total they are part of.
 fn parts(total: u64, plain: Option<u64>, details: &[(u64, Option<u64>)]) -> u128 {
-    let mut left = total;
+    let mut left = total.min(COUNT_MAX);
     let mut picos = 0;
     for (count, rate) in details {
         let count = left.min(*count);
@@ -124,16 +147,19 @@ fn sum(rates: &Rates, usage: &Usage) -> u128 {
             (usage.image_output_tokens, rates.image_output),
         ],
     );
-    let units = times(usage.images, rates.image)
+    input + output + units(rates, usage)
+}
+
+fn units(rates: &Rates, usage: &Usage) -> u128 {
+    times(usage.images, rates.image)
         + times(usage.seconds, rates.second)
         + times(usage.characters, rates.character)
         + times(usage.searches, rates.search)
         + times(usage.pages, rates.page)
-        + times(1, rates.request);
-    input + output + units
+        + times(1, rates.request)
 }
 
-fn dearest(rates: &Rates, input_tokens: u64, output_tokens: u64) -> u128 {
+fn dearest(rates: &Rates, most: &Usage) -> u128 {
     let input = [
         rates.input,
         rates.cache_read,
@@ -143,6 +169,8 @@ fn dearest(rates: &Rates, input_tokens: u64, output_tokens: u64) -> u128 {
         rates.image_input,
     ];
     let output = [rates.output, rates.reasoning, rates.audio_output, rates.image_output];
-    let most = |rates: &[Option<u64>]| rates.iter().flatten().max().copied();
-    times(input_tokens, most(&input)) + times(output_tokens, most(&output)) + times(1, rates.request)
+    let highest = |rates: &[Option<u64>]| rates.iter().flatten().max().copied();
+    times(most.input_tokens, highest(&input))
+        + times(most.output_tokens, highest(&output))
+        + units(rates, most)
 }

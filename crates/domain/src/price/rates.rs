@@ -18,7 +18,8 @@ pub struct Price {
     /// Other rates for long inputs; they hold for the whole call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
-    /// Other rates by service tier, such as `flex` or `priority`.
+    /// Other rates by service tier, such as `flex` or `priority`. They are those of short inputs: where a tier
+    /// above changes a rate, it changes these in the same proportion.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub service_tiers: BTreeMap<String, Rates>,
     /// A fixed price per call, in picodollars, instead of everything else.
@@ -57,6 +58,20 @@ macro_rules! rates {
             #[must_use]
             pub fn over(&self, base: &Self) -> Self {
                 Self { $($name: self.$name.or(base.$name),)* }
+            }
+
+            /// These, which were set beside `base`, over the rates of a long input.
+            #[must_use]
+            pub(super) fn over_long(&self, long: &Self, base: &Self) -> Self {
+                Self { $($name: in_proportion(self.$name, long.$name, base.$name),)* }
+            }
+
+            /// The rate of that name.
+            pub(super) fn named_mut(&mut self, name: &str) -> Option<&mut Option<u64>> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
             }
 
             /// Whether they say nothing.
@@ -100,6 +115,17 @@ rates! {
     page,
     /// Per request, beside everything else.
     request,
+}
+
+/// A rate for a service, as much above or below `long` as it is above or below `base`, rounded up.
+fn in_proportion(service: Option<u64>, long: Option<u64>, base: Option<u64>) -> Option<u64> {
+    match (service, long, base) {
+        (Some(service), Some(long), Some(base)) if base > 0 => {
+            let picos = (u128::from(service) * u128::from(long)).div_ceil(u128::from(base));
+            Some(u64::try_from(picos).map_or(PICOS_MAX, |picos| picos.min(PICOS_MAX)))
+        }
+        (service, long, _) => service.or(long),
+    }
 }
 
 fn picos<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

@@ -15,6 +15,11 @@ macro_rules! usage {
                 pub $name: u64,
             )*
         }
+
+        impl Usage {
+            /// Nothing.
+            pub const NONE: Self = Self { $($name: 0,)* };
+        }
     };
 }
 

@@ -22,6 +22,15 @@ CREATE TRIGGER ledger_events_no_update BEFORE UPDATE ON ledger_events
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER ledger_events_no_delete BEFORE DELETE ON ledger_events
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+-- INSERT OR REPLACE deletes without asking the triggers above.
+CREATE TRIGGER control_events_no_replace BEFORE INSERT ON control_events
+    WHEN NEW.position <= (SELECT MAX(position) FROM control_events)
+        OR EXISTS(SELECT 1 FROM control_events WHERE stream = NEW.stream AND version = NEW.version)
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER ledger_events_no_replace BEFORE INSERT ON ledger_events
+    WHEN NEW.position <= (SELECT MAX(position) FROM ledger_events)
+        OR EXISTS(SELECT 1 FROM ledger_events WHERE stream = NEW.stream AND version = NEW.version)
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 -- Commands that were carried out: a repeat answers the same.
 CREATE TABLE commands(

@@ -1,0 +1,103 @@
+//! The logs, as they stand.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use domain::{Log, TimeStamp};
+use eventlog::{Filter, Recorded};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    Edge,
+    extract::{Limit, Listed, Query},
+    permission::{Can, ReadEvents},
+    problem::Problem,
+};
+
+/// Which events.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventQuery {
+    /// `control` or `ledger`.
+    #[serde(default = "control")]
+    #[param(value_type = Option<String>, example = "ledger")]
+    log: Log,
+    /// The position after which the page begins; `next_cursor` of the one before. `cursor` is the same.
+    #[serde(default, alias = "cursor")]
+    #[param(value_type = Option<u64>)]
+    after: u64,
+    /// Of this stream, such as `channel:0199…`.
+    stream: Option<String>,
+    /// Of this type, such as `token_issued`.
+    r#type: Option<String>,
+    /// Asked for by this actor, such as `usr_0199…`.
+    actor: Option<String>,
+    /// How many at most, 1 to 1000.
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1_000, example = 50)]
+    limit: Limit,
+}
+
+const fn control() -> Log {
+    Log::Control
+}
+
+/// One event, in the bytes in which it is stored and hashed. What is sealed in it stays sealed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventView {
+    #[schema(value_type = String, example = "control")]
+    log: Log,
+    /// Its place in the log, without gaps.
+    position: u64,
+    stream: String,
+    /// Its place in the stream, without gaps.
+    version: u64,
+    event_id: Uuid,
+    #[schema(example = "token_issued")]
+    event_type: String,
+    schema_version: u32,
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
+    #[schema(value_type = Object)]
+    metadata: Box<RawValue>,
+    #[schema(value_type = String, format = DateTime)]
+    recorded_at: TimeStamp,
+    /// Its hash in the log's tree, in hexadecimal.
+    leaf_hash: String,
+}
+
+impl EventView {
+    fn of(event: Recorded) -> Result<Self, Problem> {
+        Ok(Self {
+            log: event.log,
+            position: event.position,
+            stream: event.stream,
+            version: event.version,
+            event_id: event.event_id,
+            event_type: event.event_type,
+            schema_version: event.schema_version,
+            payload: RawValue::from_string(event.payload)?,
+            metadata: RawValue::from_string(event.metadata)?,
+            recorded_at: event.recorded_at,
+            leaf_hash: hex::encode(event.leaf_hash),
+        })
+    }
+}
+
+/// Reads a log in its order.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery),
+    responses((status = 200, description = "A page of events, in order", body = Listed<EventView>)))]
+pub(crate) async fn list(
+    State(edge): State<Arc<Edge>>,
+    _: Can<ReadEvents>,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<Listed<EventView>>, Problem> {
+    let filter = Filter { stream: query.stream, event_type: query.r#type, actor: query.actor };
+    let found = edge.log.reader().search(query.log, query.after, query.limit.asked(), &filter).await?;
+    let views = found.into_iter().map(EventView::of).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(query.limit.page(views, |view| view.position)))
+}

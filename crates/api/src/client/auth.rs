@@ -1,0 +1,118 @@
+//! Who calls: a key becomes a token, the token a caller, or the call goes no further.
+
+use std::net::IpAddr;
+
+use axum::http::{header, request::Parts};
+use domain::{api_token::Network, user::UserStatus};
+use projections::{TokenEntry, tokens::TokenState};
+use relay::Caller;
+use wire::openai_chat::error::ErrorCode;
+
+use super::respond::ClientError;
+use crate::{Edge, extract::idempotency::peer, key, permission::bearer};
+
+/// Where clients of several formats put their keys.
+const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
+
+/// Whoever calls.
+pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> {
+    let key = key_of(parts).ok_or_else(|| {
+        refused("no API key was sent: use `Authorization: Bearer sk-…` with a key from this gateway")
+    })?;
+    let token = edge.directory.token(&key::hash(key)).ok_or_else(|| {
+        refused("the API key is not known here: check it for missing characters, or issue a new one")
+    })?;
+    in_use(edge, &token)?;
+    comes_from_where_it_may(token.networks.as_deref(), peer(parts))?;
+    let user = edge
+        .directory
+        .user(token.user_id)
+        .filter(|user| user.status == UserStatus::Enabled)
+        .ok_or_else(|| ClientError::new(ErrorCode::Forbidden, "the user of this API key is disabled"))?;
+    Ok(Caller {
+        token_id: token.token_id,
+        user_id: token.user_id,
+        group: token.group.clone().unwrap_or_else(|| user.group.clone()),
+        scopes: std::iter::once(token.account_id).chain(token.limit_account_id).collect(),
+        models: token.models.clone(),
+    })
+}
+
+fn in_use(edge: &Edge, token: &TokenEntry) -> Result<(), ClientError> {
+    match token.state {
+        TokenState::Enabled => {}
+        TokenState::Disabled => return Err(refused("the API key is disabled")),
+        TokenState::Revoked => return Err(refused("the API key was revoked; issue a new one")),
+    }
+    if token.expires_at.is_some_and(|end| end <= edge.clock.now()) {
+        return Err(refused("the API key has expired; issue a new one"));
+    }
+    Ok(())
+}
+
+/// Where the address is not known, a key that is bound to addresses admits nobody.
+fn comes_from_where_it_may(networks: Option<&[Network]>, peer: Option<IpAddr>) -> Result<(), ClientError> {
+    let Some(networks) = networks else { return Ok(()) };
+    if peer.is_some_and(|peer| networks.iter().any(|network| network.contains(peer))) {
+        return Ok(());
+    }
+    Err(ClientError::new(ErrorCode::Forbidden, "the API key may not be used from this address"))
+}
+
+fn refused(message: &str) -> ClientError {
+    ClientError::new(ErrorCode::InvalidApiKey, message)
+}
+
+/// The first key that the request holds, whatever it looks like: it is only ever hashed.
+fn key_of(parts: &Parts) -> Option<&str> {
+    let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    authorization
+        .and_then(bearer)
+        .or_else(|| KEY_HEADERS.into_iter().find_map(header))
+        .or_else(|| parts.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key=")))
+        .filter(|key| !key.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, Request, request::Parts};
+    use domain::api_token::Network;
+
+    use super::{comes_from_where_it_may, key_of};
+
+    fn parts(uri: &str, headers: &[(&str, &[u8])]) -> Parts {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_clients_put_it() {
+        assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer sk-1")])), Some("sk-1"));
+        for name in ["x-api-key", "api-key", "x-goog-api-key"] {
+            assert_eq!(key_of(&parts("/", &[(name, b"sk-1")])), Some("sk-1"), "{name}");
+        }
+        assert_eq!(key_of(&parts("/v1/models?a=1&key=sk-1", &[])), Some("sk-1"));
+    }
+
+    #[test]
+    fn what_is_no_key_is_no_key() {
+        assert_eq!(key_of(&parts("/v1/models?key=", &[])), None);
+        assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer \xff\xfe")])), None);
+        assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer a b c")])), Some("a b c"));
+        assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer ")])), None);
+    }
+
+    #[test]
+    fn a_bound_key_is_refused_where_the_address_is_unknown() {
+        let networks = [Network::parse("10.0.0.0/8").unwrap()];
+        let networks = Some(networks.as_slice());
+        assert!(comes_from_where_it_may(networks, Some([10, 1, 2, 3].into())).is_ok());
+        assert!(comes_from_where_it_may(networks, Some([11, 1, 2, 3].into())).is_err());
+        assert!(comes_from_where_it_may(networks, None).is_err());
+        assert!(comes_from_where_it_may(None, None).is_ok());
+    }
+}

@@ -1,0 +1,76 @@
+//! What the edge is built from: everything that it needs comes in here.
+
+use std::sync::Arc;
+
+use eventlog::{Clock, EventLog, SealError};
+use projections::{Calls, Directory};
+use relay::{Providers, Relay};
+use uuid::Uuid;
+
+/// Makes ids and secrets.
+pub trait Ids: Send + Sync + 'static {
+    /// A new UUIDv7.
+    fn uuid(&self) -> Uuid;
+
+    /// 256 bits that nobody can guess.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    fn secret(&self) -> Result<[u8; 32], SealError>;
+}
+
+/// What one part of the node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which part.
+    pub name: &'static str,
+    /// Whether it can do its work.
+    pub ok: bool,
+    /// What it lacks, or how far behind it is, for people.
+    pub detail: String,
+}
+
+/// Knows whether the node can take calls.
+pub trait Health: Send + Sync + 'static {
+    /// Each dependency and each lag, as of now. Does not wait.
+    fn ready(&self) -> Vec<Check>;
+}
+
+/// How much one request may ask of the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeLimits {
+    /// The largest body of an admin's request.
+    pub admin_body_bytes_max: usize,
+    /// The largest body of an API client's request.
+    pub relay_body_bytes_max: usize,
+    /// How long a read waits for the position that it asked for.
+    pub position_wait_ms_max: u64,
+}
+
+impl Default for EdgeLimits {
+    fn default() -> Self {
+        Self { admin_body_bytes_max: 1 << 20, relay_body_bytes_max: 32 << 20, position_wait_ms_max: 500 }
+    }
+}
+
+/// Everything that the routes lean on.
+pub struct Edge {
+    /// Where commands go.
+    pub log: EventLog,
+    /// Who may come in.
+    pub directory: Arc<Directory>,
+    /// How far the usage log has come, for reads that wait for it.
+    pub calls: Arc<Calls>,
+    /// Carries calls.
+    pub relay: Arc<Relay>,
+    /// Which providers there are.
+    pub providers: Arc<Providers>,
+    /// Makes ids and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Knows whether the node can take calls.
+    pub health: Arc<dyn Health>,
+    /// How much one request may ask.
+    pub limits: EdgeLimits,
+}

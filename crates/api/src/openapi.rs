@@ -1,0 +1,121 @@
+//! The OpenAPI document: what the routes say of themselves, and what they all have in common.
+
+mod common;
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
+
+/// The frame that the routes fill.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Veloera",
+        description = "An AI API gateway. API clients find what they know from OpenAI under `/v1`; everything else is \
+                       under `/api/v1`.\n\nAmounts are whole billionths of a US dollar. A write may carry an \
+                       `Idempotency-Key`: sent again within ten minutes it gets the same answer and is carried out once. \
+                       It answers `Veloera-Position`; a read that sends it on as `If-Position-At-Least` sees what the \
+                       write has done.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "client", description = "For API clients, in OpenAI's format"),
+        (name = "me", description = "Whoever asks"),
+        (name = "channels", description = "Our accounts with providers"),
+        (name = "tokens", description = "The credentials of API clients"),
+        (name = "accounts", description = "Whoever pays"),
+        (name = "calls", description = "The usage log"),
+        (name = "events", description = "The logs, as they stand"),
+        (name = "operations", description = "For those who run the node")
+    ),
+    components(schemas(ProblemView, ClientErrorView)),
+    modifiers(&Keys)
+)]
+struct Frame;
+
+/// The credentials.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let bearer = |what: &str| {
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build(),
+            )
+        };
+        let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+        components.add_security_scheme(common::ADMIN_KEY, bearer("An admin key, `vk-…`"));
+        components.add_security_scheme(common::API_KEY, bearer("A token's key, `sk-…`"));
+        for (scheme, name) in common::API_KEY_HEADERS {
+            components.add_security_scheme(scheme, header(name));
+        }
+    }
+}
+
+/// The document, in step with the router: both are made of the same routes.
+pub fn openapi() -> Document {
+    let routes = OpenApiRouter::with_openapi(Frame::openapi())
+        .merge(router::client())
+        .merge(router::admin())
+        .merge(router::operations());
+    common::completed(routes.into_openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::openapi;
+
+    fn operations() -> Vec<(String, String, Value)> {
+        let document: Value = serde_json::from_str(&openapi().to_json().unwrap()).unwrap();
+        let paths = document["paths"].as_object().unwrap().clone();
+        paths
+            .into_iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().clone();
+                methods.into_iter().map(move |(method, operation)| (path.clone(), method, operation))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_document_is_of_version_3_1_and_every_reference_in_it_leads_somewhere() {
+        let text = openapi().to_json().unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        for part in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = part.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let operations = operations();
+        let ids: BTreeSet<String> =
+            operations.iter().map(|(_, _, operation)| operation["operationId"].to_string()).collect();
+        assert_eq!(ids.len(), operations.len(), "{ids:?}");
+    }
+
+    #[test]
+    fn every_operation_says_who_may_come_and_how_it_fails() {
+        for (path, method, operation) in operations() {
+            if path.starts_with("/api/v1") || path.starts_with("/v1") {
+                assert!(operation["security"].is_array(), "{method} {path}");
+                assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+            }
+            assert!(operation["summary"].is_string(), "{method} {path}");
+        }
+    }
+}

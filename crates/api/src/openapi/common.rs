@@ -1,0 +1,128 @@
+//! What operations have in common: credentials, headers and the ways to fail.
+
+use utoipa::openapi::{
+    Content, ContentBuilder, Object, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Type,
+    header::HeaderBuilder,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    schema::ObjectBuilder,
+    security::SecurityRequirement,
+};
+
+pub(super) const ADMIN_KEY: &str = "admin_key";
+pub(super) const API_KEY: &str = "api_key";
+/// Where other clients put the key: the scheme and its header.
+pub(super) const API_KEY_HEADERS: [(&str, &str); 3] =
+    [("x_api_key", "x-api-key"), ("azure_api_key", "api-key"), ("x_goog_api_key", "x-goog-api-key")];
+
+const PROBLEM: &str = "Problem";
+const CLIENT_ERROR: &str = "ClientError";
+const READ_FAILS: &[&str] = &["400", "401", "403", "404", "500", "503"];
+const WRITE_FAILS: &[&str] = &["400", "401", "403", "404", "409", "412", "413", "415", "422", "500", "503"];
+const CLIENT_FAILS: &[&str] = &["400", "401", "403", "404", "413", "429", "500", "502", "503", "504"];
+
+/// `document`, with what its operations need not say one by one.
+pub(super) fn completed(mut document: OpenApi) -> OpenApi {
+    for (path, item) in &mut document.paths.paths {
+        let one = if path.contains("{id}") { Does::ReadOne } else { Does::ReadMany };
+        let reads = item.get.as_mut().map(|operation| (operation, one));
+        let writes = [item.post.as_mut(), item.patch.as_mut(), item.delete.as_mut()];
+        let writes = writes.into_iter().flatten().map(|operation| (operation, Does::Write));
+        for (operation, does) in reads.into_iter().chain(writes) {
+            if path.starts_with("/api/v1/") {
+                complete_admin(operation, does);
+            } else if path.starts_with("/v1/") {
+                complete_client(operation);
+            }
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    let problem = failure("What is wrong", "application/problem+json", "Problem");
+    let client_error = failure("What is wrong, in OpenAI's format", "application/json", "ClientError");
+    components.responses.insert(PROBLEM.to_owned(), problem.into());
+    components.responses.insert(CLIENT_ERROR.to_owned(), client_error.into());
+    document
+}
+
+/// What an operation does, as far as its headers go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    ReadMany,
+    ReadOne,
+    Write,
+}
+
+fn complete_admin(operation: &mut Operation, does: Does) {
+    // Handlers are called the same in each resource.
+    if let (Some(id), Some(tag)) = (&operation.operation_id, operation.tags.iter().flatten().next()) {
+        operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+    operation.security = Some(vec![requirement(ADMIN_KEY)]);
+    let parameters = operation.parameters.get_or_insert_default();
+    if does == Does::Write {
+        parameters.push(
+            header("Idempotency-Key", "Names this write: sent again, it is carried out once", "8f14e45f")
+                .into(),
+        );
+        parameters.push(header("If-Match", "The ETag that it must have, or 412", "\"7\"").into());
+    } else {
+        let what = "Waits, up to half a second, until this node has come so far";
+        parameters.push(header("If-Position-At-Least", what, "control:12,ledger:99").into());
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if does == Does::Write {
+            answers(response, "Veloera-Position", "How far the logs have come with it, such as `control:12`");
+        }
+        if does != Does::ReadMany && status != "204" {
+            answers(response, "ETag", "Its version, for `If-Match`");
+        }
+    }
+    fails(operation, if does == Does::Write { WRITE_FAILS } else { READ_FAILS }, PROBLEM);
+}
+
+fn complete_client(operation: &mut Operation) {
+    let headers = API_KEY_HEADERS.into_iter().map(|(scheme, _)| requirement(scheme));
+    operation.security = Some(std::iter::once(requirement(API_KEY)).chain(headers).collect());
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            answers(response, "x-request-id", "The id of the call");
+        }
+    }
+    fails(operation, CLIENT_FAILS, CLIENT_ERROR);
+}
+
+fn requirement(scheme: &str) -> SecurityRequirement {
+    SecurityRequirement::new(scheme, std::iter::empty::<String>())
+}
+
+fn header(name: &str, what: &str, example: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(what))
+        .schema(Some(text()))
+        .example(Some(example.into()))
+        .build()
+}
+
+fn text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
+
+fn answers(response: &mut Response, name: &str, what: &str) {
+    let header = HeaderBuilder::new().schema(Some(text())).description(Some(what)).build();
+    response.headers.insert(name.to_owned(), header.into());
+}
+
+fn failure(what: &str, media_type: &str, schema: &str) -> Response {
+    let content: Content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    ResponseBuilder::new().description(what).content(media_type, content).build()
+}
+
+fn fails(operation: &mut Operation, statuses: &[&str], response: &str) {
+    for status in statuses {
+        let reference = RefOr::Ref(Ref::from_response_name(response));
+        operation.responses.responses.entry((*status).to_owned()).or_insert(reference);
+    }
+}

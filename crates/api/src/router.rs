@@ -1,0 +1,125 @@
+//! Which path leads where. The OpenAPI document grows with it.
+
+use std::{any::Any, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    extract::Request,
+    http::Uri,
+    middleware,
+    response::{IntoResponse, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use wire::openai_chat::error::ErrorCode;
+
+use crate::{
+    Edge,
+    admin::{accounts, calls, channels, events, me, tokens},
+    client::{chat, models, respond::ClientError},
+    extract::position,
+    openapi,
+    operations::{self, Document},
+    problem::{Code, Problem},
+    request_id,
+};
+
+/// Everything that the edge answers. The server notes each peer's address as `ConnectInfo<SocketAddr>`.
+pub fn router(edge: Edge) -> Router {
+    let edge = Arc::new(edge);
+    let (client, _) = client().split_for_parts();
+    let (admin, _) = admin().split_for_parts();
+    let (operations, _) = operations().split_for_parts();
+    let client = client
+        .route("/v1/models/{id}/{*rest}", axum::routing::get(models::read_slashed))
+        .method_not_allowed_fallback(client_method)
+        .layer(CatchPanicLayer::custom(client_panic));
+    let admin = admin
+        .merge(operations)
+        .method_not_allowed_fallback(admin_method)
+        .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
+        .layer(Extension(Document(document())))
+        .layer(CatchPanicLayer::custom(admin_panic));
+    client
+        .merge(admin)
+        .fallback(unknown)
+        .layer(middleware::from_fn_with_state(edge.clone(), request_id::identify))
+        .with_state(edge)
+}
+
+pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(chat::chat))
+        .routes(routes!(models::list))
+        .routes(routes!(models::read))
+}
+
+pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(me::read))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::read, channels::change, channels::delete))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(tokens::read, tokens::change, tokens::revoke))
+        .routes(routes!(tokens::rotate))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::read, accounts::change))
+        .routes(routes!(accounts::deposit))
+        .routes(routes!(accounts::adjust))
+        .routes(routes!(calls::list))
+        .routes(routes!(events::list))
+}
+
+pub(crate) fn operations() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(operations::live))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::document))
+}
+
+fn document() -> Arc<str> {
+    // A document that could not be written would be missing, and its test says so.
+    openapi().to_json().unwrap_or_default().into()
+}
+
+/// The path leads nowhere: said in the format of whoever seems to ask.
+async fn unknown(request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    if is_client(request.uri()) {
+        let message = format!("there is no {method} {path} here");
+        return ClientError::new(ErrorCode::NotFound, message).into_response();
+    }
+    Problem::new(Code::NotFound, format!("there is no {method} {path} here")).into_response()
+}
+
+fn is_client(uri: &Uri) -> bool {
+    uri.path() == "/v1" || uri.path().starts_with("/v1/")
+}
+
+async fn client_method(request: Request) -> ClientError {
+    ClientError::new(ErrorCode::MethodNotAllowed, method_message(&request))
+}
+
+async fn admin_method(request: Request) -> Problem {
+    Problem::new(Code::MethodNotAllowed, method_message(&request))
+}
+
+fn method_message(request: &Request) -> String {
+    format!("{} does not take {}", request.uri().path(), request.method())
+}
+
+fn client_panic(panic: Box<dyn Any + Send>) -> Response {
+    log_panic(panic);
+    ClientError::new(ErrorCode::Internal, "the request failed; the server's log says why").into_response()
+}
+
+fn admin_panic(panic: Box<dyn Any + Send>) -> Response {
+    log_panic(panic);
+    Problem::new(Code::Internal, "the request failed; the server's log says why").into_response()
+}
+
+fn log_panic(panic: Box<dyn Any + Send>) {
+    let text = panic.downcast::<String>().map(|text| *text);
+    let message = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
+    tracing::error!(message = message.unwrap_or_default(), "a request panicked");
+}

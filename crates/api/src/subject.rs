@@ -1,0 +1,11 @@
+//! Under which names personal data is sealed, so that whoever seals and whoever opens agree.
+
+use domain::UserId;
+
+/// The place of a user's name.
+pub const NAME: &str = "name";
+
+/// Whose key seals what belongs to this user.
+pub fn of(user_id: UserId) -> String {
+    format!("user:{user_id}")
+}

@@ -1,0 +1,138 @@
+//! A node without a network: log, directory, relay over the echo provider, five users, one channel.
+
+mod ask;
+mod ports;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64},
+};
+
+use axum::Router;
+use domain::{
+    AccountId, AdminKeyId, CommandId, GroupName, Refusal, UserId,
+    account::{AccountCommand, Limit, Owner},
+    user::{Role, User, UserCommand},
+};
+use eventlog::{Command, EventLog, LogOptions, MasterKey, Metadata, Sealer};
+use ledger::accounts::{self, Accounts};
+use projections::{Calls, ControlModels, Directory};
+use relay::{Providers, Relay, RelayConfig};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use self::ports::{Counting, Generous, Hands, Known, START_US};
+pub(crate) use self::{ask::Answered, ports::Condition};
+use crate::{Edge, EdgeLimits, Ids, key, router, subject};
+
+/// A secret that must never be seen again.
+pub(super) const UPSTREAM_KEY: &str = "upstream-secret-0123456789";
+pub(super) const MODEL: &str = "gpt-4o-mini";
+/// Someone with an admin key and an account.
+#[derive(Clone)]
+pub(super) struct Person {
+    pub(super) user_id: UserId,
+    pub(super) account_id: AccountId,
+    pub(super) admin_key: String,
+}
+
+/// The node, and whoever is known there.
+pub(super) struct Node {
+    pub(super) router: Router,
+    pub(super) log: EventLog,
+    pub(super) directory: Arc<Directory>,
+    pub(super) clock: Arc<Hands>,
+    pub(super) root: Person,
+    pub(super) admin: Person,
+    pub(super) auditor: Person,
+    pub(super) ada: Person,
+    pub(super) bob: Person,
+    _folder: tempfile::TempDir,
+}
+
+pub(super) async fn node() -> Node {
+    node_with(Condition::Ready, EdgeLimits::default()).await
+}
+
+pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Hands(AtomicI64::new(START_US)));
+    let options = LogOptions {
+        clock: clock.clone(),
+        inline: vec![Arc::new(ControlModels), Arc::new(Accounts)],
+        components: vec![Calls::COMPONENT],
+        sealer: Sealer::new(&MasterKey::from_hex(&"ab".repeat(32)).unwrap()),
+    };
+    let (log, appender) = EventLog::open(&folder.path().join("log.db"), options).await.unwrap();
+    let tasks = TaskTracker::new();
+    tasks.spawn(appender.run());
+    let directory = Directory::load(&log).await.unwrap();
+    tasks.spawn(directory.clone().follow(log.clone()));
+    let ids = Arc::new(Counting(AtomicU64::new(1)));
+    let providers = Arc::new(Providers::builtin().unwrap());
+    let known = Arc::new(Known(directory.clone(), providers.clone()));
+    let relay =
+        Relay::new(Arc::new(Generous), known, clock.clone(), RelayConfig::default(), tasks.clone()).unwrap();
+    let root = person(&log, ids.as_ref(), Role::Root).await;
+    let admin = person(&log, ids.as_ref(), Role::Admin).await;
+    let auditor = person(&log, ids.as_ref(), Role::Auditor).await;
+    let ada = person(&log, ids.as_ref(), Role::User).await;
+    let bob = person(&log, ids.as_ref(), Role::User).await;
+    let head = log.subscribe().borrow().control;
+    directory.positions().wait_for(|position| *position >= head).await.unwrap();
+    let calls = Calls::load(&log).await.unwrap();
+    tasks.spawn(calls.clone().follow(log.clone()));
+    let edge = Edge {
+        log: log.clone(),
+        directory: directory.clone(),
+        calls,
+        relay,
+        providers,
+        ids,
+        clock: clock.clone(),
+        health: Arc::new(health),
+        limits,
+    };
+    Node { router: router(edge), log, directory, clock, root, admin, auditor, ada, bob, _folder: folder }
+}
+
+async fn person(log: &EventLog, ids: &dyn Ids, role: Role) -> Person {
+    let (user_id, account_id) = (UserId(ids.uuid()), AccountId(ids.uuid()));
+    let (admin_key, hashed) = key::admin_key(&ids.secret().unwrap());
+    let key_id = AdminKeyId(ids.uuid());
+    log.execute::<_, Refusal, _>(command(ids.uuid()), move |tx| {
+        Box::pin(async move {
+            let name = tx.seal_for(&subject::of(user_id), subject::NAME, b"Ada").await?;
+            let group = GroupName::default_group();
+            let create = UserCommand::Create { role, account_id, group, name };
+            for command in [create, UserCommand::IssueAdminKey { key_id, key: hashed }] {
+                tx.decide::<User, Refusal>(&user_id.to_string(), command).await?;
+            }
+            let owner = Owner::User(user_id);
+            let open = AccountCommand::Open { account_id, owner, limit: Limit::Prepaid };
+            accounts::decide::<Refusal>(tx, account_id, open).await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    Person { user_id, account_id, admin_key }
+}
+
+fn command(id: Uuid) -> Command {
+    let metadata = Metadata { actor: Some("test".into()), ..Metadata::default() };
+    Command { command_id: CommandId(id), fingerprint: [0; 32], metadata }
+}
+
+impl Node {
+    /// Disables someone, as an operator would at the console.
+    pub(super) async fn disable(&self, person: &Person) {
+        let stream = person.user_id.to_string();
+        let disable = self.log.execute::<_, Refusal, _>(command(Uuid::from_u128(99)), move |tx| {
+            Box::pin(async move { tx.decide::<User, Refusal>(&stream, UserCommand::Disable).await })
+        });
+        disable.await.unwrap();
+        let head = self.log.subscribe().borrow().control;
+        self.directory.positions().wait_for(|position| *position >= head).await.unwrap();
+    }
+}

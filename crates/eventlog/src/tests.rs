@@ -1,0 +1,12 @@
+//! What the log promises, each promise shown once.
+
+mod append;
+mod audit;
+mod batch;
+mod bench;
+mod cqrs;
+mod durable;
+mod inline;
+mod order;
+mod persons;
+mod repeats;

@@ -1,0 +1,151 @@
+use domain::Log;
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::bench::{Bench, append, noted};
+use crate::{LogFault, Recorded, StoreError, verify};
+
+const LOG: Log = Log::Ledger;
+
+/// Three events: two of `note:1`, then one of `note:2`; and a way past the triggers.
+async fn tampered(statements: &[&str]) -> Bench {
+    let bench = Bench::new().await;
+    for stream in ["note:1", "note:1", "note:2"] {
+        append(&bench.log, vec![noted(LOG, stream)]).await.unwrap();
+    }
+    let mut raw = bench.raw().await;
+    for trigger in ["update", "delete", "replace"] {
+        run(&mut raw, &format!("DROP TRIGGER ledger_events_no_{trigger}")).await;
+    }
+    for statement in statements {
+        run(&mut raw, statement).await;
+    }
+    bench
+}
+
+async fn run(raw: &mut SqliteConnection, statement: &str) {
+    let changed = sqlx::query(statement).execute(raw).await.unwrap().rows_affected();
+    assert!(statement.starts_with("DROP") || changed == 1, "{statement} hit {changed} rows");
+}
+
+async fn faults_up_to(bench: &Bench, faults_max: usize) -> (Vec<LogFault>, Vec<u64>) {
+    let mut snapshot = bench.log.reader().snapshot().await.unwrap();
+    let head = snapshot.heads().await.unwrap().of(LOG);
+    let mut visited = Vec::new();
+    let visit = |event: &Recorded| {
+        visited.push(event.position);
+        Ok(())
+    };
+    let faults = verify(&mut snapshot, LOG, head, faults_max, visit).await.unwrap();
+    (faults, visited)
+}
+
+async fn faults(bench: &Bench) -> Vec<LogFault> {
+    faults_up_to(bench, 100).await.0
+}
+
+/// Changes an event and gives it the hash that goes with the change.
+async fn forge(bench: &Bench, position: u64, set: &str) {
+    let mut raw = bench.raw().await;
+    run(&mut raw, &format!("UPDATE ledger_events SET {set} WHERE position = {position}")).await;
+    let events = bench.log.reader().search(LOG, position - 1, 1, &crate::Filter::default()).await.unwrap();
+    let hash = events[0].expected_hash(bench.log.reader().log_id(LOG));
+    let set =
+        format!("UPDATE ledger_events SET leaf_hash = x'{}' WHERE position = {position}", hex::encode(hash));
+    run(&mut raw, &set).await;
+}
+
+#[tokio::test]
+async fn an_untouched_log_has_no_faults_and_every_event_is_visited() {
+    let bench = tampered(&[]).await;
+    assert_eq!(faults_up_to(&bench, 100).await, (Vec::new(), vec![1, 2, 3]));
+}
+
+#[tokio::test]
+async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence() {
+    for set in [
+        "payload = '{ }'",
+        "metadata = '{ }'",
+        "event_type = 'note_takem'",
+        "schema_version = 2",
+        "event_id = '00000000-0000-0000-0000-000000000000'",
+        "recorded_at = recorded_at + 1",
+        "leaf_hash = zeroblob(32)",
+    ] {
+        // The last event, so that nothing comes after it that the change could disturb.
+        let bench = tampered(&[&format!("UPDATE ledger_events SET {set} WHERE position = 3")]).await;
+        let changed = vec![LogFault::Changed { log: LOG, position: 3 }];
+        assert_eq!(faults_up_to(&bench, 100).await, (changed, vec![1, 2]), "{set}");
+    }
+}
+
+#[tokio::test]
+async fn a_hole_shows_where_it_is_and_a_reader_stops_there() {
+    let bench = tampered(&["DELETE FROM ledger_events WHERE position = 2"]).await;
+    assert_eq!(faults(&bench).await, [LogFault::Hole { log: LOG, expected: 2, found: 3 }]);
+    let read = bench.log.reader().read(LOG, 0, 100).await;
+    assert!(matches!(read, Err(StoreError::Hole { log: LOG, expected: 2, found: 3 })), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_lost_end_shows_and_nothing_is_appended_behind_it() {
+    let bench = tampered(&["DELETE FROM ledger_events WHERE position = 3"]).await;
+    assert_eq!(faults(&bench).await, [LogFault::Head { log: LOG, head: 3, last: 2 }]);
+    assert!(append(&bench.log, vec![noted(LOG, "note:1")]).await.is_err());
+    let outcome = bench.reopened().await.map(|_| ());
+    assert!(matches!(outcome, Err(StoreError::Head { log: LOG, head: 3, last: 2 })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_event_behind_the_head_shows() {
+    let bench = tampered(&["UPDATE heads SET position = 2 WHERE log = 'ledger'"]).await;
+    assert_eq!(faults(&bench).await, [LogFault::Head { log: LOG, head: 2, last: 3 }]);
+}
+
+#[tokio::test]
+async fn a_wrong_version_shows_even_under_a_right_hash() {
+    let bench = tampered(&[]).await;
+    forge(&bench, 3, "version = 5").await;
+    let stream = "note:2".to_owned();
+    assert_eq!(
+        faults(&bench).await,
+        [LogFault::Version { log: LOG, position: 3, stream, expected: 1, found: 5 }]
+    );
+}
+
+#[tokio::test]
+async fn time_that_goes_back_shows_even_under_a_right_hash() {
+    let bench = tampered(&[]).await;
+    forge(&bench, 3, "recorded_at = 1").await;
+    assert_eq!(faults(&bench).await, [LogFault::Time { log: LOG, position: 3 }]);
+}
+
+#[tokio::test]
+async fn an_audit_stops_at_as_many_faults_as_are_wanted() {
+    let hide = "UPDATE ledger_events SET payload = '[]' WHERE position = ";
+    let bench = tampered(&[&format!("{hide}1"), &format!("{hide}2"), &format!("{hide}3")]).await;
+    assert_eq!(faults(&bench).await.len(), 3);
+    assert_eq!(faults_up_to(&bench, 2).await.0.len(), 2);
+}
+
+#[test]
+fn the_hash_of_an_event_is_what_it_has_always_been() {
+    let event = Recorded {
+        log: LOG,
+        position: 7,
+        stream: "account:ä".to_owned(),
+        version: 3,
+        event_id: Uuid::from_u128(0x0193_5d0e_7c00_7000_8000_0000_0000_0001),
+        event_type: "quota_deducted".to_owned(),
+        schema_version: 1,
+        payload: r#"{"type":"quota_deducted"}"#.to_owned(),
+        metadata: "{}".to_owned(),
+        recorded_at: domain::TimeStamp::from_micros(1_795_507_200_000_001),
+        leaf_hash: [0; 32],
+    };
+    // Computed by another program, from the words of the design.
+    assert_eq!(
+        hex::encode(event.expected_hash(Uuid::from_u128(42))),
+        "1dab2d023bf1cfc11514180aa5fb6f5f489bc3e94bfc3c23d749f328ec9a861d"
+    );
+}

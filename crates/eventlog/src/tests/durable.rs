@@ -1,0 +1,76 @@
+use domain::Log;
+use uuid::Uuid;
+
+use super::bench::{Bench, append, heads, noted, send_append};
+use crate::{Executed, StoreError, connect_read_only};
+
+#[tokio::test]
+async fn the_database_refuses_to_change_drop_or_replace_an_event() {
+    let bench = Bench::new().await;
+    append(&bench.log, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await.unwrap();
+    let mut raw = bench.raw().await;
+    for table in ["control_events", "ledger_events"] {
+        for statement in [
+            format!("UPDATE {table} SET payload = '[]'"),
+            format!("DELETE FROM {table}"),
+            format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"),
+            format!(
+                "REPLACE INTO {table} SELECT 2, stream, version, event_id, event_type, schema_version, '[]', \
+                     metadata, recorded_at, leaf_hash FROM {table}"
+            ),
+        ] {
+            let refused = sqlx::query(&statement).execute(&mut raw).await.unwrap_err().to_string();
+            assert!(refused.contains("append-only"), "{statement}: {refused}");
+        }
+    }
+    assert_eq!(bench.all(Log::Ledger).await[0].payload, "{}");
+}
+
+#[tokio::test]
+async fn a_reopened_log_goes_on_where_it_was() {
+    let bench = Bench::new().await;
+    let first =
+        send_append(&bench.log, 1, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await;
+    assert_eq!(first.unwrap(), Executed::Done { value: (), positions: heads(1, 1) });
+    let ids = Log::ALL.map(|log| bench.log.reader().log_id(log));
+    bench.clock.set(0);
+    let bench = bench.reopened().await.unwrap();
+    assert_eq!(Log::ALL.map(|log| bench.log.reader().log_id(log)), ids);
+    assert_eq!(*bench.log.subscribe().borrow(), heads(1, 1));
+    let repeat = send_append(&bench.log, 1, Vec::new()).await;
+    assert_eq!(repeat.unwrap(), Executed::Repeated { positions: heads(1, 1), answer: None });
+    assert_eq!(append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap(), heads(0, 2));
+    let ledger = bench.all(Log::Ledger).await;
+    assert_eq!(ledger[1].version, 2);
+    assert!(ledger[1].recorded_at > ledger[0].recorded_at, "though the clock went back in between");
+}
+
+#[tokio::test]
+async fn two_installations_have_logs_of_their_own() {
+    let (one, other) = (Bench::new().await, Bench::new().await);
+    let ids = [&one, &other].map(|bench| Log::ALL.map(|log| bench.log.reader().log_id(log))).concat();
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+    assert!(!ids.contains(&Uuid::nil()));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    let bench = Bench::new().await;
+    let newer = "UPDATE schema_versions SET version = 9 WHERE component = 'eventlog'";
+    sqlx::query(newer).execute(&mut bench.raw().await).await.unwrap();
+    let outcome = bench.reopened().await.map(|_| ());
+    let Err(StoreError::NewerDatabase { component, found: 9, known: 1 }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(component, "eventlog");
+}
+
+#[tokio::test]
+async fn a_reader_of_the_file_sees_what_is_committed_and_writes_nothing() {
+    let bench = Bench::new().await;
+    append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
+    let reader = connect_read_only(&bench.path()).await.unwrap();
+    assert_eq!(reader.heads().await.unwrap(), heads(1, 0));
+    assert!(sqlx::query("DELETE FROM commands").execute(reader.pool()).await.is_err());
+    assert!(connect_read_only(&bench.path().with_extension("none")).await.is_err());
+}

@@ -1,0 +1,102 @@
+use std::collections::HashMap;
+
+use domain::Log;
+use tokio::task::JoinSet;
+
+use super::bench::{Bench, append, heads, noted};
+use crate::{EventLog, Recorded};
+
+const WRITERS: u64 = 16;
+const APPENDS: u64 = 25;
+/// Each append has a note for one stream of the control log and two for streams of the ledger log.
+const CONTROL: u64 = WRITERS * APPENDS;
+const LEDGER: u64 = 2 * CONTROL;
+
+fn writers(log: &EventLog) -> JoinSet<()> {
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let log = log.clone();
+        writers.spawn(async move {
+            for round in 0..APPENDS {
+                let shared = |part: u64| format!("note:{}", (writer + round * part) % 5);
+                let appends = vec![
+                    noted(Log::Control, &shared(1)),
+                    noted(Log::Ledger, &shared(2)),
+                    noted(Log::Ledger, &shared(3)),
+                ];
+                append(&log, appends).await.unwrap();
+            }
+        });
+    }
+    writers
+}
+
+async fn done(mut tasks: JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+fn assert_gapless(events: &[Recorded], count: u64) {
+    let mut versions = HashMap::<&str, u64>::new();
+    for (event, position) in events.iter().zip(1..) {
+        assert_eq!(event.position, position);
+        let version = versions.entry(&event.stream).or_default();
+        *version += 1;
+        assert_eq!(event.version, *version, "{}", event.stream);
+    }
+    assert_eq!(events.len() as u64, count);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_sixteen_tasks_append_to_shared_streams_has_no_gaps_and_versions_in_the_order_of_positions() {
+    let bench = Bench::new().await;
+    done(writers(&bench.log)).await;
+    assert_gapless(&bench.all(Log::Control).await, CONTROL);
+    assert_gapless(&bench.all(Log::Ledger).await, LEDGER);
+    assert_eq!(bench.log.reader().heads().await.unwrap(), heads(CONTROL, LEDGER));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order() {
+    let bench = Bench::new().await;
+    let mut tasks = writers(&bench.log);
+    for (log, count) in [(Log::Control, CONTROL), (Log::Ledger, LEDGER)] {
+        let reader = bench.log.reader().clone();
+        let mut known = bench.log.subscribe();
+        tasks.spawn(async move {
+            let mut seen = Vec::new();
+            while (seen.len() as u64) < count {
+                let head = known.wait_for(|heads| heads.of(log) > seen.len() as u64).await.unwrap().of(log);
+                while (seen.len() as u64) < head {
+                    let page = reader.read(log, seen.len() as u64, 7).await.unwrap();
+                    assert!(!page.is_empty(), "what is announced can be read");
+                    seen.extend(page);
+                }
+            }
+            assert_gapless(&seen, count);
+        });
+    }
+    done(tasks).await;
+}
+
+#[tokio::test]
+async fn a_second_process_that_writes_takes_turns() {
+    let mut bench = Bench::new().await;
+    let other = bench.second_writer().await;
+    for round in 0..5 {
+        let log = if round % 2 == 0 { &bench.log } else { &other };
+        append(log, vec![noted(Log::Control, "note:1")]).await.unwrap();
+    }
+    assert_gapless(&bench.all(Log::Control).await, 5);
+}
+
+#[tokio::test]
+async fn a_snapshot_shows_nothing_that_is_written_after_it() {
+    let bench = Bench::new().await;
+    append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
+    let mut snapshot = bench.log.reader().snapshot().await.unwrap();
+    append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
+    assert_eq!(snapshot.heads().await.unwrap(), heads(0, 1));
+    assert_eq!(bench.log.reader().heads().await.unwrap(), heads(0, 2));
+}

@@ -1,0 +1,53 @@
+use domain::Sealed;
+
+use super::bench::{Bench, No, command, send};
+use crate::Fault;
+
+fn seal(
+    bench: &Bench,
+    number: u128,
+) -> futures_util::future::BoxFuture<'static, super::bench::Outcome<Sealed>> {
+    send(&bench.log, command(number), |tx| {
+        Box::pin(async move { Ok(tx.seal_for("user:1", "user:1/name", b"Ada").await?) })
+    })
+}
+
+async fn open(bench: &Bench, sealed: &Sealed) -> Option<Vec<u8>> {
+    let log = &bench.log;
+    log.reader().open_for(log.sealer(), "user:1", "user:1/name", sealed).await.unwrap()
+}
+
+fn value(executed: crate::Executed<Sealed>) -> Sealed {
+    let crate::Executed::Done { value, .. } = executed else { panic!("{executed:?}") };
+    value
+}
+
+#[tokio::test]
+async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
+    let bench = Bench::new().await;
+    let first = value(seal(&bench, 1).await.unwrap());
+    let second = value(seal(&bench, 2).await.unwrap());
+    for sealed in [&first, &second] {
+        assert_eq!(open(&bench, sealed).await.unwrap(), b"Ada");
+    }
+    sqlx::query("DELETE FROM subject_keys").execute(&mut bench.raw().await).await.unwrap();
+    assert_eq!(open(&bench, &first).await, None);
+    seal(&bench, 3).await.unwrap();
+    let log = &bench.log;
+    let opened = log.reader().open_for(log.sealer(), "user:1", "user:1/name", &first).await;
+    assert!(opened.is_err(), "a new key does not bring old data back");
+}
+
+#[tokio::test]
+async fn a_refused_decision_leaves_no_key() {
+    let bench = Bench::new().await;
+    let refused = send::<(), _>(&bench.log, command(1), |tx| {
+        Box::pin(async move {
+            tx.seal_for("user:1", "user:1/name", b"Ada").await?;
+            Err(Fault::Refused(No))
+        })
+    });
+    assert!(refused.await.is_err());
+    let keys = sqlx::query("SELECT 1 FROM subject_keys").fetch_all(&mut bench.raw().await).await.unwrap();
+    assert!(keys.is_empty());
+}

@@ -1,0 +1,237 @@
+//! Taking a journal in: each record exactly once, by a cursor that moves in the same transaction.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::{
+    AccountId, Aggregate, JournalId,
+    account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
+};
+use eventlog::{EventLog, ExecuteError, Fault, Metadata, StoreError, StreamAppend, Tx};
+use sqlx::SqliteConnection;
+
+use crate::{
+    accounts::{self, append_of},
+    chain::Link,
+    journal::Framed,
+    port::{Cursor, IngestError},
+    record::{CallPart, Record},
+};
+
+pub(super) async fn cursor(
+    connection: &mut SqliteConnection,
+    journal_id: JournalId,
+) -> Result<Cursor, StoreError> {
+    let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT seq, link FROM journals WHERE journal_id = ?")
+        .bind(journal_id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    let Some((seq, link)) = row else { return Ok(Cursor::default()) };
+    Ok(Cursor {
+        seq: u64::try_from(seq).map_err(|_| StoreError::Malformed("journal cursor"))?,
+        link: Link(link.try_into().map_err(|_| StoreError::Malformed("journal link"))?),
+    })
+}
+
+pub(super) async fn ingest(
+    log: &EventLog,
+    journal_id: JournalId,
+    records: Vec<Framed>,
+) -> Result<Cursor, IngestError> {
+    let ingested = log.transact(Metadata::default(), move |tx| {
+        Box::pin(async move { take(tx, journal_id, records).await })
+    });
+    match ingested.await {
+        Ok((cursor, _)) => Ok(cursor),
+        Err(ExecuteError::Refused(refusal)) => Err(refusal),
+        Err(other) => Err(IngestError::Unavailable(other.to_string())),
+    }
+}
+
+async fn take(
+    tx: &mut Tx,
+    journal_id: JournalId,
+    records: Vec<Framed>,
+) -> Result<Cursor, Fault<IngestError>> {
+    let known = cursor(tx.connection(), journal_id).await?;
+    let (decoded, after) = continued(journal_id, known, records).map_err(Fault::Refused)?;
+    if after == known {
+        return Ok(known);
+    }
+    let mut batch = Batch::load(tx, journal_id, &decoded).await?;
+    for (seq, record) in decoded {
+        batch.record(seq, record)?;
+    }
+    batch.remember_ends(tx).await?;
+    tx.append(batch.appends).await?;
+    sqlx::query(
+        "INSERT INTO journals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, \
+         link = excluded.link, ingested_at = excluded.ingested_at",
+    )
+    .bind(journal_id.to_string())
+    .bind(i64::try_from(after.seq).unwrap_or(i64::MAX))
+    .bind(after.link.0.as_slice())
+    .bind(tx.now().micros())
+    .execute(tx.connection())
+    .await?;
+    Ok(after)
+}
+
+/// The records after `known`, decoded, and where the cursor stands after them. Those before it are skipped.
+fn continued(
+    journal_id: JournalId,
+    known: Cursor,
+    records: Vec<Framed>,
+) -> Result<(Vec<(u64, Record)>, Cursor), IngestError> {
+    let differs = |framed: &&Framed| framed.seq == known.seq && framed.link != known.link;
+    if let Some(framed) = records.iter().find(differs) {
+        return Err(IngestError::Fork { journal_id, seq: framed.seq });
+    }
+    let mut cursor = known;
+    let mut decoded = Vec::with_capacity(records.len());
+    for framed in records.into_iter().skip_while(|framed| framed.seq <= known.seq) {
+        if framed.seq != cursor.seq + 1 {
+            return Err(IngestError::Gap { journal_id, known: cursor.seq, first: framed.seq });
+        }
+        let link = cursor.link.next(&framed.payload);
+        if link != framed.link {
+            return Err(IngestError::Fork { journal_id, seq: framed.seq });
+        }
+        let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
+            journal_id,
+            seq: framed.seq,
+            reason: error.to_string(),
+        })?;
+        decoded.push((framed.seq, record));
+        cursor = Cursor { seq: framed.seq, link };
+    }
+    Ok((decoded, cursor))
+}
+
+/// The accounts that a batch of records touches, as they are while it is decided record by record.
+struct Batch {
+    journal_id: JournalId,
+    accounts: HashMap<AccountId, Account>,
+    ended: BTreeSet<CallPart>,
+    new_ends: Vec<CallPart>,
+    appends: Vec<StreamAppend>,
+}
+
+impl Batch {
+    async fn load(tx: &mut Tx, journal_id: JournalId, records: &[(u64, Record)]) -> Result<Self, StoreError> {
+        let ids = records.iter().flat_map(|(_, record)| account_ids(record)).collect();
+        let rows = accounts::load(tx.connection(), &ids).await?;
+        let accounts = rows.into_iter().map(|(id, row)| (id, row.account)).collect();
+        let ended = ended(tx.connection(), records).await?;
+        Ok(Self { journal_id, accounts, ended, new_ends: Vec::new(), appends: Vec::new() })
+    }
+
+    fn record(&mut self, seq: u64, record: Record) -> Result<(), StoreError> {
+        match record {
+            Record::Settle(settlement) => self.settle(seq, *settlement),
+            Record::Release { account_id, lease_id, amount } => {
+                self.ask(account_id, AccountCommand::Release { lease_id, amount })
+            }
+            Record::Close { account_id, lease_id } => {
+                self.ask(account_id, AccountCommand::EndLease { lease_id, end: LeaseEnd::Returned })
+            }
+            // These matter to the node alone, should it die.
+            Record::Started { .. }
+            | Record::Reserve(_)
+            | Record::Sent { .. }
+            | Record::AttemptEnded { .. }
+            | Record::Progress { .. }
+            | Record::Void { .. } => Ok(()),
+        }
+    }
+
+    fn settle(&mut self, seq: u64, settlement: Settlement) -> Result<(), StoreError> {
+        let call = CallPart::of(&settlement.facts);
+        if !self.ended.insert(call) {
+            tracing::error!(call_id = %call.call_id, part = call.part, seq, "a call ended twice; the second end is left out");
+            return Ok(());
+        }
+        self.new_ends.push(call);
+        let payer = settlement.facts.scopes.first().map(|scope| scope.account_id);
+        // What nobody known pays stands in the stream of the account that takes it.
+        let stream = payer
+            .filter(|id| self.accounts.get(id).is_some_and(Account::is_open))
+            .unwrap_or(AccountId::SUSPENSE);
+        let event = deduct(settlement, self.journal_id, seq, |id| self.accounts.get(&id));
+        self.happened(stream, &event)
+    }
+
+    /// A lease that is not known (any more) has nothing to give back.
+    fn ask(&mut self, id: AccountId, command: AccountCommand) -> Result<(), StoreError> {
+        let events = self.accounts.get(&id).map(|account| account.decide(command));
+        for event in events.into_iter().flatten().flatten() {
+            self.happened(id, &event)?;
+        }
+        Ok(())
+    }
+
+    fn happened(&mut self, stream: AccountId, event: &AccountEvent) -> Result<(), StoreError> {
+        for id in event.touched(stream).collect::<BTreeSet<_>>() {
+            if let Some(account) = self.accounts.get_mut(&id) {
+                account.evolve(event);
+            }
+        }
+        self.appends.push(append_of(stream, event)?);
+        Ok(())
+    }
+
+    async fn remember_ends(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO ended_calls SELECT unhex(value->>0), value->>1 FROM json_each(?)")
+            .bind(parts(&self.new_ends)?)
+            .execute(tx.connection())
+            .await?;
+        Ok(())
+    }
+}
+
+fn account_ids(record: &Record) -> Vec<AccountId> {
+    match record {
+        Record::Settle(settlement) => settlement
+            .facts
+            .scopes
+            .iter()
+            .map(|scope| scope.account_id)
+            .chain([AccountId::SUSPENSE])
+            .collect(),
+        Record::Release { account_id, .. } | Record::Close { account_id, .. } => vec![*account_id],
+        _ => Vec::new(),
+    }
+}
+
+/// Which of the calls that these records end have ended before.
+async fn ended(
+    connection: &mut SqliteConnection,
+    records: &[(u64, Record)],
+) -> Result<BTreeSet<CallPart>, StoreError> {
+    let ends: Vec<CallPart> = records
+        .iter()
+        .filter_map(|(_, record)| match record {
+            Record::Settle(settlement) => Some(CallPart::of(&settlement.facts)),
+            _ => None,
+        })
+        .collect();
+    let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT e.call_id, e.part FROM json_each(?) j \
+         JOIN ended_calls e ON e.call_id = unhex(j.value->>0) AND e.part = j.value->>1",
+    )
+    .bind(parts(&ends)?)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|(id, part)| {
+            let call_id = uuid::Uuid::from_slice(&id).map_err(|_| StoreError::Malformed("call id"))?;
+            let part = u32::try_from(part).map_err(|_| StoreError::Malformed("part"))?;
+            Ok(CallPart { call_id: call_id.into(), part })
+        })
+        .collect()
+}
+
+fn parts(calls: &[CallPart]) -> Result<String, StoreError> {
+    let rows: Vec<(String, u32)> =
+        calls.iter().map(|call| (call.call_id.0.simple().to_string(), call.part)).collect();
+    serde_json::to_string(&rows).map_err(StoreError::Encode)
+}

@@ -1,0 +1,152 @@
+//! Reserving: from what is leased, else from what the ledger grants.
+
+use std::time::Duration;
+
+use domain::{AccountId, LeaseId, Nanos, account::CallFacts};
+use tokio::sync::Mutex;
+
+use super::{Node, ReserveError};
+use crate::{
+    port::{Ask, GrantError, ScopeAsk},
+    record::Record,
+    step::{Input, Reply, Shortage},
+};
+
+/// How often a call asks again when others take what was granted.
+const TRIES_MAX: usize = 8;
+const LANES: usize = 64;
+
+/// Calls of one account ask the ledger one after the other: what the first is granted may do for the rest.
+pub(super) struct Lending {
+    lanes: [Mutex<()>; LANES],
+    pub(super) recall_max: Duration,
+}
+
+impl Lending {
+    pub(super) fn new(recall_max: Duration) -> Self {
+        Self { lanes: std::array::from_fn(|_| Mutex::new(())), recall_max }
+    }
+
+    fn lane(&self, account_id: AccountId) -> &Mutex<()> {
+        let lane = usize::from(account_id.0.as_bytes()[15]) % LANES;
+        &self.lanes[lane]
+    }
+}
+
+impl Node {
+    /// Sets quota aside for a call: `amount`, or what can be had of it down to `floor`. The facts name the accounts;
+    /// leases and the amount are filled in here.
+    ///
+    /// # Errors
+    /// When there is too little, the ledger is away, or nothing can be written down.
+    pub async fn reserve(
+        &self,
+        facts: CallFacts,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> Result<Nanos, ReserveError> {
+        self.admits()?;
+        // All of it first: less is only taken once the ledger has said that there is no more.
+        if let Reply::Reserved(reserved) = self.reserve_here(facts.clone(), amount, amount)? {
+            return Ok(reserved);
+        }
+        let payer = facts.scopes.first().map_or(AccountId::SUSPENSE, |scope| scope.account_id);
+        let _turn = self.lending.lane(payer).lock().await;
+        let mut recalled = false;
+        let mut least = amount;
+        for _ in 0..TRIES_MAX {
+            let short = match self.reserve_here(facts.clone(), amount, least)? {
+                Reply::Reserved(reserved) => return Ok(reserved),
+                Reply::Short(short) => short,
+                Reply::Done => return Err(ReserveError::Contended),
+            };
+            match self.borrow(&short, amount, least).await {
+                Ok(()) => {}
+                // Idle quota goes home first; then what there is will do.
+                Err(GrantError::Refused { .. })
+                    if !recalled && (self.recall(&short).await? || floor < least) =>
+                {
+                    recalled = true;
+                    least = floor;
+                }
+                Err(refused) => return self.last_resort(facts, amount, floor, refused),
+            }
+        }
+        Err(ReserveError::Contended)
+    }
+
+    /// What the leases at hand still hold, when the ledger gives nothing.
+    fn last_resort(
+        &self,
+        facts: CallFacts,
+        amount: Nanos,
+        floor: Nanos,
+        refused: GrantError,
+    ) -> Result<Nanos, ReserveError> {
+        match self.reserve_here(facts, amount, floor)? {
+            Reply::Reserved(reserved) => Ok(reserved),
+            Reply::Short(_) | Reply::Done => Err(match refused {
+                GrantError::Refused { .. } => ReserveError::Insufficient(refused),
+                GrantError::Unavailable(_) => ReserveError::Ledger(refused),
+            }),
+        }
+    }
+
+    async fn borrow(&self, short: &[Shortage], need: Nanos, floor: Nanos) -> Result<(), GrantError> {
+        let ask = |shortage: &Shortage| ScopeAsk {
+            account_id: shortage.account_id,
+            lease_id: self.clock.lease_id(),
+            need,
+            floor,
+            rate: shortage.rate,
+        };
+        let scopes: Vec<ScopeAsk> = short.iter().map(ask).collect();
+        let leases = scopes.iter().map(|scope| (scope.account_id, scope.lease_id)).collect();
+        let asked = Asked { node: self, leases };
+        // Counted from before it is asked: the ledger counts from after.
+        let asked_ms = self.clock.boot_ms();
+        let grants = match self.port.grant(Ask { journal_id: self.journal_id, scopes }).await {
+            Err(unknown @ GrantError::Unavailable(_)) => return Err(unknown),
+            answer => {
+                asked.answered();
+                answer?
+            }
+        };
+        // A grant is no record: a lease that a dead process held is found at the ledger.
+        let granted = self.inner.lock().state.step(Input::Granted { grants, asked_ms });
+        granted.map(drop).map_err(|error| GrantError::Unavailable(error.to_string()))
+    }
+
+    /// Gives back what no call needs of these accounts and waits until the ledger has it; `false` where there was nothing.
+    async fn recall(&self, short: &[Shortage]) -> Result<bool, ReserveError> {
+        let accounts = short.iter().map(|shortage| shortage.account_id).collect();
+        let before = self.inner.lock().journal.seq();
+        self.take(Input::Recall { accounts })?;
+        let after = self.inner.lock().journal.seq();
+        Ok(after > before && self.upload_until(after).await)
+    }
+}
+
+/// Leases that were asked for. Where no answer came, because the ledger was away or because the caller left, they may
+/// have been granted: they are given back unseen, for nobody else knows of them.
+struct Asked<'a> {
+    node: &'a Node,
+    leases: Vec<(AccountId, LeaseId)>,
+}
+
+impl Asked<'_> {
+    fn answered(mut self) {
+        self.leases.clear();
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        for (account_id, lease_id) in self.leases.drain(..) {
+            let closed = self.node.inner.lock().journal.append(&Record::Close { account_id, lease_id });
+            if let Err(error) = closed {
+                tracing::error!(%error, %lease_id, "a lease that may have been granted was not given back");
+            }
+        }
+    }
+}

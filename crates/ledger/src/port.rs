@@ -1,0 +1,119 @@
+//! What a node asks of the ledger: in process, or over HTTP.
+
+use domain::{AccountId, JournalId, LeaseId, Nanos};
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+
+use crate::{chain::Link, journal::Framed, step::Grant};
+
+/// The most records in one upload.
+pub const RECORDS_MAX: usize = 2_000;
+
+/// Quota that a call needs, on all accounts that lack it: granted whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The journal that will spend it.
+    pub journal_id: JournalId,
+    /// Per account.
+    pub scopes: Vec<ScopeAsk>,
+}
+
+/// Quota on one account.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeAsk {
+    /// Which account.
+    pub account_id: AccountId,
+    /// Chosen by the node: asking twice grants once.
+    pub lease_id: LeaseId,
+    /// What the call needs.
+    pub need: Nanos,
+    /// What it can make do with.
+    pub floor: Nanos,
+    /// What the node spent on the account in the last ten seconds.
+    pub rate: Nanos,
+}
+
+/// How far a journal was taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last record's number.
+    pub seq: u64,
+    /// Its link.
+    pub link: Link,
+}
+
+/// Why no quota was granted.
+#[derive(Debug, Error)]
+pub enum GrantError {
+    /// An account has too little, or takes no leases.
+    #[error("{}: {refusal}", .account_id.prefixed())]
+    Refused {
+        /// Which account.
+        account_id: AccountId,
+        /// Why.
+        refusal: domain::account::AccountRefusal,
+    },
+    /// The ledger cannot be reached, or failed.
+    #[error("the ledger is not available: {0}")]
+    Unavailable(String),
+}
+
+/// Why records were not taken in.
+#[derive(Debug, Error)]
+pub enum IngestError {
+    /// Records before these are missing.
+    #[error("journal {journal_id} is known up to record {known}; these begin at {first}")]
+    Gap {
+        /// Which journal.
+        journal_id: JournalId,
+        /// How far it is known.
+        known: u64,
+        /// Where these begin.
+        first: u64,
+    },
+    /// The records do not continue the chain that is known: the journal was rolled back or changed.
+    #[error(
+        "journal {journal_id} does not continue what was ingested, at record {seq}: it was rolled back or changed"
+    )]
+    Fork {
+        /// Which journal.
+        journal_id: JournalId,
+        /// Where it differs.
+        seq: u64,
+    },
+    /// A record cannot be read, though its chain is valid.
+    #[error("record {seq} of journal {journal_id} cannot be read: {reason}")]
+    Unreadable {
+        /// Which journal.
+        journal_id: JournalId,
+        /// Which record.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The ledger cannot be reached, or failed.
+    #[error("the ledger is not available: {0}")]
+    Unavailable(String),
+}
+
+/// The ledger, as a node sees it.
+pub trait LedgerPort: Send + Sync + 'static {
+    /// Grants quota on every account that is named, or on none.
+    fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>>;
+
+    /// How far a journal was taken in.
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>>;
+
+    /// Takes records in, exactly once each, and answers how far the journal is taken in now.
+    fn ingest(
+        &self,
+        journal_id: JournalId,
+        records: Vec<Framed>,
+    ) -> BoxFuture<'_, Result<Cursor, IngestError>>;
+
+    /// The leases that a journal has not given back: what a process that died held.
+    fn open_leases(
+        &self,
+        journal_id: JournalId,
+    ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>>;
+}

@@ -1,0 +1,76 @@
+//! Asking the usage log.
+
+use domain::{AccountId, ApiTokenId, CallId, ChannelId, ModelName, TimeStamp, UserId};
+use eventlog::{PAGE_MAX, StoreError};
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+
+use super::row::{CallRow, Columns};
+use crate::model::signed;
+
+/// Which calls are wanted; `None` asks for any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Of this user.
+    pub user_id: Option<UserId>,
+    /// With this token.
+    pub token_id: Option<ApiTokenId>,
+    /// Paid from this account.
+    pub account_id: Option<AccountId>,
+    /// For this model, as it was asked for.
+    pub model: Option<ModelName>,
+    /// Answered by this channel.
+    pub channel_id: Option<ChannelId>,
+    /// This call alone.
+    pub call_id: Option<CallId>,
+    /// Ended at this time or later.
+    pub from: Option<TimeStamp>,
+    /// Ended before this time.
+    pub to: Option<TimeStamp>,
+}
+
+const COLUMNS: &str = "SELECT position, call_id, part, user_id, token_id, account_id, model, group_name, channel_id, \
+     mode, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_nanos, reserved_nanos, \
+     corrected_nanos, flags, attempts, started_at, ended_at FROM calls WHERE position < ";
+
+/// The calls that `filter` picks, newest first, from before the position `before`; at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    pool: &SqlitePool,
+    filter: &CallFilter,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<CallRow>, StoreError> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push_bind(before.map_or(i64::MAX, signed));
+    filter.push(&mut query);
+    query.push(" ORDER BY position DESC LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));
+    let rows: Vec<Columns> = query.build_query_as().fetch_all(pool).await?;
+    rows.into_iter().map(Columns::read).collect()
+}
+
+impl CallFilter {
+    /// Only what is asked for stands in the query, so that the index of each is used.
+    fn push<'a>(&'a self, query: &mut QueryBuilder<'a, Sqlite>) {
+        let texts = [
+            (" AND call_id = ", self.call_id.map(|id| id.to_string())),
+            (" AND user_id = ", self.user_id.map(|id| id.to_string())),
+            (" AND token_id = ", self.token_id.map(|id| id.to_string())),
+            (" AND account_id = ", self.account_id.map(|id| id.to_string())),
+            (" AND channel_id = ", self.channel_id.map(|id| id.to_string())),
+            (" AND model = ", self.model.as_ref().map(ToString::to_string)),
+        ];
+        for (condition, text) in texts {
+            if let Some(text) = text {
+                query.push(condition).push_bind(text);
+            }
+        }
+        let times = [(" AND ended_at >= ", self.from), (" AND ended_at < ", self.to)];
+        for (condition, time) in times {
+            if let Some(time) = time {
+                query.push(condition).push_bind(time.micros());
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The read models of the `control` log, in the append transaction: whoever writes reads what they wrote.
+
+#[cfg(test)]
+mod tests;
+
+use domain::{
+    Aggregate, Log, api_token::ApiToken, channel::Channel, group::Group, price_list::PriceList,
+    settings::Settings, user::User,
+};
+use eventlog::{Component, Inline, Recorded, StoreError};
+use futures_util::future::BoxFuture;
+use sqlx::SqliteConnection;
+
+use crate::{
+    channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow, settings::SettingsRow,
+    tokens::TokenRow, users::UserRow,
+};
+
+/// Channels, tokens, users, groups, prices and settings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ControlModels;
+
+impl Inline for ControlModels {
+    fn component(&self) -> Component {
+        Component { name: "control", migrations: &[include_str!("control/v1.sql")] }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut SqliteConnection,
+        events: &'a [Recorded],
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            for event in events.iter().filter(|event| event.log == Log::Control) {
+                take(connection, event).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn take(connection: &mut SqliteConnection, event: &Recorded) -> Result<(), StoreError> {
+    match event.kind() {
+        Channel::KIND => store::<ChannelRow>(connection, event).await,
+        ApiToken::KIND => store::<TokenRow>(connection, event).await,
+        User::KIND => store::<UserRow>(connection, event).await,
+        Group::KIND => store::<GroupRow>(connection, event).await,
+        PriceList::KIND => store::<PriceRow>(connection, event).await,
+        Settings::KIND => store::<SettingsRow>(connection, event).await,
+        // Claims of unique values are streams too, and no rows.
+        _ => Ok(()),
+    }
+}

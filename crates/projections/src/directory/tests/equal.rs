@@ -1,0 +1,190 @@
+//! Whatever is done, the memory holds what the tables hold.
+
+use std::collections::HashSet;
+
+use domain::{
+    AdminKeyId, ModelName,
+    api_token::{ApiToken, ApiTokenChange, ApiTokenCommand},
+    channel::{Channel, ChannelChange, ChannelCommand, DisabledBy},
+    group::{Group, GroupCommand},
+    price::Ratio,
+    price_list::{LIST_ID, PriceList, PriceListCommand},
+    settings::{SETTINGS_ID, Settings, SettingsCommand, SettingsValues},
+    user::{User, UserCommand},
+};
+use uuid::Uuid;
+
+use super::super::{
+    Directory,
+    token::{TokenEntry, sha256},
+};
+use crate::{
+    channels,
+    fixtures::{
+        House, channel_id, channel_key, channel_spec, group, hashed, model, token_id, token_spec,
+        user_command, user_id,
+    },
+    groups, prices, settings, tokens,
+    tokens::TokenState,
+    users,
+};
+
+/// The same numbers for the same seed (`SplitMix64`).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).unwrap()
+    }
+}
+
+/// Does something, sensible or not; refusals are part of it.
+async fn anything(house: &House, dice: &mut Dice) {
+    let n = u128::from(dice.below(4));
+    let _ = match dice.below(6) {
+        0 => house.ask::<Channel>(&channel_id(n).to_string(), channel_command(dice)).await,
+        1 => house.ask::<ApiToken>(&token_id(n).to_string(), token_command(dice)).await,
+        2 => house.ask::<User>(&user_id(n).to_string(), a_user_command(n, dice)).await,
+        3 => house.ask::<Group>(&format!("g{n}"), group_command(n, dice)).await,
+        4 => house.ask::<PriceList>(LIST_ID, price_command(model(&format!("m{n}")), dice)).await,
+        _ => {
+            let default_price = (dice.below(2) == 0).then(Box::default);
+            let values = Box::new(SettingsValues { default_price });
+            house.ask::<Settings>(SETTINGS_ID, SettingsCommand::Change(values)).await
+        }
+    };
+}
+
+fn channel_command(dice: &mut Dice) -> ChannelCommand {
+    match dice.below(7) {
+        0 | 1 => ChannelCommand::Create(Box::new(channel_spec("first"))),
+        2 => ChannelCommand::Change(Box::new(ChannelChange {
+            priority: Some(i32::from(dice.byte())),
+            ..ChannelChange::default()
+        })),
+        3 => ChannelCommand::RotateKeys(vec![channel_key(u128::from(dice.byte()))]),
+        4 => ChannelCommand::Enable,
+        5 => ChannelCommand::Disable(DisabledBy::Admin),
+        _ => ChannelCommand::Delete,
+    }
+}
+
+fn token_command(dice: &mut Dice) -> ApiTokenCommand {
+    let key = hashed(dice.byte());
+    match dice.below(7) {
+        0 | 1 => ApiTokenCommand::Issue { spec: Box::new(token_spec(dice.below(4).into())), key },
+        2 => ApiTokenCommand::Change(Box::new(ApiTokenChange {
+            allowed_ips: Some(None),
+            name: Some(format!("name {}", dice.byte())),
+            ..ApiTokenChange::default()
+        })),
+        3 => ApiTokenCommand::Rotate(key),
+        4 => ApiTokenCommand::Enable,
+        5 => ApiTokenCommand::Disable,
+        _ if dice.below(4) == 0 => ApiTokenCommand::Revoke,
+        _ => ApiTokenCommand::Enable,
+    }
+}
+
+fn a_user_command(n: u128, dice: &mut Dice) -> UserCommand {
+    let key_id = AdminKeyId(Uuid::from_u128(n * 10 + u128::from(dice.below(3))));
+    let key = hashed(dice.byte());
+    match dice.below(7) {
+        0 | 1 => user_command(n),
+        2 => UserCommand::IssueAdminKey { key_id, key },
+        3 => UserCommand::RotateAdminKey { key_id, key },
+        4 => UserCommand::RevokeAdminKey(key_id),
+        5 => UserCommand::ChangeGroup(group(&format!("g{}", dice.below(4)))),
+        _ if dice.below(4) == 0 => UserCommand::Delete,
+        _ => UserCommand::Disable,
+    }
+}
+
+fn group_command(n: u128, dice: &mut Dice) -> GroupCommand {
+    let ratio = Ratio::try_from(u32::from(dice.byte())).unwrap();
+    match dice.below(3) {
+        0 => GroupCommand::Create { name: group(&format!("g{n}")), ratio },
+        1 => GroupCommand::ChangeRatio { ratio },
+        _ => GroupCommand::Delete,
+    }
+}
+
+fn price_command(model: ModelName, dice: &mut Dice) -> PriceListCommand {
+    match dice.below(3) {
+        0 => PriceListCommand::Remove { model },
+        _ => PriceListCommand::Set { model, price: super::price(dice.byte().into()) },
+    }
+}
+
+async fn assert_equal(house: &House, directory: &Directory) {
+    same_channels_and_users(house, directory).await;
+    same_tokens(house, directory).await;
+    same_prices(house, directory).await;
+}
+
+async fn same_channels_and_users(house: &House, directory: &Directory) {
+    let pool = house.log.read_pool();
+    let channels = channels::list(pool, None, 100).await.unwrap();
+    assert!(directory.channels().iter().eq(channels.iter().map(|stored| &stored.row)));
+    let users = users::list(pool, None, 100).await.unwrap();
+    let state = directory.state.read();
+    assert!(state.users.values().map(|row| &**row).eq(users.iter().map(|stored| &stored.row)));
+    let keys = users.iter().flat_map(|stored| &stored.row.admin_keys).filter_map(|(_, key)| sha256(key));
+    let keys: HashSet<_> = keys.collect();
+    for hash in (0..=u8::MAX).map(|byte| [byte; 32]) {
+        assert_eq!(state.admin_key(&hash).is_some(), keys.contains(&hash), "{hash:02x?}");
+    }
+}
+
+async fn same_tokens(house: &House, directory: &Directory) {
+    let listed = tokens::list(house.log.read_pool(), None, None, 100).await.unwrap();
+    let kept: Vec<_> =
+        listed.iter().map(|stored| &stored.row).filter(|row| row.state != TokenState::Revoked).collect();
+    let state = directory.state.read();
+    assert!(state.tokens.values().map(|row| &**row).eq(kept.iter().copied()));
+    let keys: HashSet<_> = kept.iter().filter_map(|row| sha256(&row.key)).collect();
+    for hash in (0..=u8::MAX).map(|byte| [byte; 32]) {
+        let found = state.token(&hash);
+        assert_eq!(found.is_some(), keys.contains(&hash), "{hash:02x?}");
+        let of_key = |entry: &TokenEntry| kept.iter().any(|row| TokenEntry::from(*row) == *entry);
+        assert!(found.as_deref().is_none_or(of_key), "{hash:02x?}");
+    }
+}
+
+async fn same_prices(house: &House, directory: &Directory) {
+    let pool = house.log.read_pool();
+    let groups = groups::list(pool, None, 100).await.unwrap();
+    let prices = prices::list(pool, None, 100).await.unwrap();
+    let settings = settings::find(pool).await.unwrap();
+    let state = directory.state.read();
+    assert!(state.groups.values().map(|row| &**row).eq(groups.iter().map(|stored| &stored.row)));
+    assert!(state.prices.values().map(|row| &**row).eq(prices.iter().map(|stored| &stored.row)));
+    let set = state.settings.get(SETTINGS_ID).map(|row| (**row).clone()).unwrap_or_default();
+    assert_eq!(set, settings.row);
+}
+
+#[tokio::test]
+async fn after_any_commands_the_directory_is_what_the_tables_are() {
+    for seed in 0..4 {
+        let mut dice = Dice(seed);
+        let mut house = House::open().await;
+        let follower = house.directory().await;
+        for _ in 0..6 {
+            for _ in 0..25 {
+                anything(&house, &mut dice).await;
+            }
+            let head = house.log.subscribe().borrow().control;
+            follower.positions().wait_for(|position| *position >= head).await.unwrap();
+            assert_equal(&house, &follower).await;
+            assert_equal(&house, &Directory::load(&house.log).await.unwrap()).await;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The flow of one call: read, reserve, try, answer.
+
+mod attempts;
+mod error;
+mod plan;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::{CallId, GroupName, ModelName, account::Flag};
+use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use tokio_util::task::TaskTracker;
+
+pub use self::error::{CallError, Retry};
+use self::{attempts::Answered, plan::Plan};
+use crate::{
+    Answer, Caller, Clock, Directory, Ledger, RelayConfig, RelayConfigError, answer::Aftermath,
+    open_call::OpenCall, stream::StreamRest, upstream::Upstream,
+};
+
+/// The data plane of one process.
+pub struct Relay {
+    ledger: Arc<dyn Ledger>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    upstream: Upstream,
+    config: RelayConfig,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Whoever waits for an answer.
+type Client = oneshot::Sender<Result<Answer, CallError>>;
+
+impl Relay {
+    /// Calls run as `tasks`: a shutdown waits for them.
+    ///
+    /// # Errors
+    /// When the configuration would let no call through.
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        directory: Arc<dyn Directory>,
+        clock: Arc<dyn Clock>,
+        config: RelayConfig,
+        tasks: TaskTracker,
+    ) -> Result<Arc<Self>, RelayConfigError> {
+        config.check()?;
+        let upstream = Upstream::new(&config, Arc::clone(&clock));
+        Ok(Arc::new(Self { ledger, directory, clock, upstream, config, tasks }))
+    }
+
+    /// Relays one chat completion. The call runs on and is settled when this future is dropped.
+    ///
+    /// # Errors
+    /// Why there is no answer; nothing is owed then.
+    pub async fn chat(
+        self: &Arc<Self>,
+        call_id: CallId,
+        caller: Caller,
+        body: Bytes,
+    ) -> Result<Answer, CallError> {
+        let plan = Plan::read(&*self.directory, caller, body)?;
+        let (client, answer) = oneshot::channel();
+        let relay = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let outcome = relay.run(call_id, &plan, &client).await;
+            // A client that has gone drops the answer here, and a stream then reads on to its usage.
+            drop(client.send(outcome));
+        });
+        answer.await.unwrap_or(Err(CallError::Internal))
+    }
+
+    /// What `group` is served of what is `allowed`, sorted.
+    pub fn models(
+        &self,
+        group: &GroupName,
+        allowed: Option<&std::collections::BTreeSet<ModelName>>,
+    ) -> Vec<ModelName> {
+        let mut models = self.directory.routes().models(group);
+        models.retain(|model| {
+            allowed.is_none_or(|allowed| allowed.contains(model))
+                && self.directory.price(model, group).is_some()
+        });
+        models
+    }
+
+    async fn run(&self, call_id: CallId, plan: &Plan, client: &Client) -> Result<Answer, CallError> {
+        let deadline = Instant::now() + Duration::from_millis(self.config.total_timeout_ms);
+        let (mut call, output_limit) = self.reserve(call_id, plan).await?;
+        match self.attempts(plan, &mut call, output_limit, deadline).await? {
+            Answered::Whole(bytes, measured) => {
+                let left = client.is_closed().then_some(Flag::ClientLeft);
+                call.settle(&measured, left.into_iter().collect());
+                Ok(Answer::whole(bytes))
+            }
+            Answered::Stream { first, cancel_stops_billing } => {
+                let idle = Duration::from_millis(self.config.idle_timeout_ms);
+                let rest = StreamRest::new(*first, call, idle, deadline);
+                let (tasks, runtime) = (self.tasks.clone(), Handle::current());
+                Ok(Answer::stream(rest, Aftermath { tasks, runtime, deadline, cancel_stops_billing }))
+            }
+        }
+    }
+
+    /// Sets the money aside; answers also with the limit that the provider must then keep.
+    async fn reserve(&self, call_id: CallId, plan: &Plan) -> Result<(OpenCall, Option<u64>), CallError> {
+        let tier = plan.chat.service_tier();
+        let asked = plan.estimate.reservation(&plan.priced, tier);
+        let facts = plan.facts(call_id, self.clock.now());
+        let reserved = self.ledger.reserve(facts, asked.amount, asked.floor).await?;
+        let call = OpenCall::new(
+            Arc::clone(&self.ledger),
+            call_id,
+            plan.priced.pinned.clone(),
+            tier.map(str::to_owned),
+            plan.estimate.input_tokens,
+        );
+        Ok((call, plan.estimate.limit_within(reserved, &asked, &plan.priced, tier)))
+    }
+}

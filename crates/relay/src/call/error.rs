@@ -1,0 +1,172 @@
+//! Why a call was not answered, as its client is told.
+
+use std::time::Duration;
+
+use domain::{ModelName, NameError};
+use http::StatusCode;
+use thiserror::Error;
+use wire::openai_chat::{RequestError, error::ErrorCode};
+
+use crate::{LedgerError, ReserveError, adaptor::PrepareError, upstream::UpstreamError};
+
+/// Why there is no answer. Its text is for the client; it names no channel and no key.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The body is no request.
+    #[error("{0}")]
+    Request(#[from] RequestError),
+    /// The model's name can be none.
+    #[error("`model`: {0}")]
+    ModelName(#[source] NameError),
+    /// Nobody serves the model to this caller.
+    #[error("the model `{0}` does not exist, or this key may not use it")]
+    ModelNotFound(ModelName),
+    /// Nobody has said what the model costs.
+    #[error("the model `{0}` has no price, so it is not served; an admin can set one")]
+    NoPrice(ModelName),
+    /// The account has too little.
+    #[error(
+        "this call may cost more than is left: add credit, raise the limit, or ask for fewer output tokens"
+    )]
+    Insufficient,
+    /// No money can be set aside now.
+    #[error("the ledger cannot be reached now; try again")]
+    Unavailable,
+    /// The provider says that the request is wrong.
+    #[error("{message}")]
+    Rejected {
+        /// The provider's.
+        status: StatusCode,
+        /// The provider's.
+        message: String,
+    },
+    /// Every channel that could answer is limited.
+    #[error("the providers of this model take no more requests now")]
+    RateLimited {
+        /// How long to wait, where one said so.
+        retry_after: Option<Duration>,
+    },
+    /// Nobody answered in time.
+    #[error("no provider answered in time")]
+    Timeout,
+    /// Nobody answered.
+    #[error("no provider of this model answered")]
+    Upstream,
+    /// A fault of this process.
+    #[error("something went wrong here; the call was ended")]
+    Internal,
+}
+
+/// Whether the client should try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It would not help: `x-should-retry: false`.
+    Never,
+    /// After a pause: `Retry-After`.
+    After(Duration),
+    /// As it likes.
+    Unsaid,
+}
+
+impl CallError {
+    /// The code in the client's format.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Request(RequestError::Json) => ErrorCode::InvalidJson,
+            Self::Request(_) | Self::ModelName(_) => ErrorCode::InvalidRequest,
+            Self::ModelNotFound(_) | Self::NoPrice(_) => ErrorCode::ModelNotFound,
+            Self::Insufficient => ErrorCode::InsufficientQuota,
+            Self::Unavailable => ErrorCode::Overloaded,
+            Self::Rejected { status, .. } if status.as_u16() == 413 => ErrorCode::BodyTooLarge,
+            Self::Rejected { .. } => ErrorCode::InvalidRequest,
+            Self::RateLimited { .. } => ErrorCode::RateLimitExceeded,
+            Self::Timeout => ErrorCode::UpstreamTimeout,
+            Self::Upstream => ErrorCode::UpstreamError,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+
+    /// The code's status, but for a provider's refusal, which keeps its own.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Rejected { status, .. } => *status,
+            other => StatusCode::from_u16(other.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The field at fault.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Request(error) => error.param(),
+            Self::ModelName(_) | Self::ModelNotFound(_) | Self::NoPrice(_) => Some("model"),
+            _ => None,
+        }
+    }
+
+    /// Whether to try again.
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::Insufficient => Retry::Never,
+            Self::RateLimited { retry_after: Some(pause) } => Retry::After(*pause),
+            _ => Retry::Unsaid,
+        }
+    }
+
+    /// Of two attempts that failed, what the client is told: a limit, since waiting helps; else a time-out.
+    pub(super) fn or(self, earlier: Option<Self>) -> Self {
+        match (self, earlier) {
+            (this, None) => this,
+            (Self::RateLimited { retry_after: a }, Some(Self::RateLimited { retry_after: b })) => {
+                Self::RateLimited { retry_after: a.into_iter().chain(b).min() }
+            }
+            (this @ Self::RateLimited { .. }, _) => this,
+            (_, Some(earlier @ (Self::RateLimited { .. } | Self::Timeout))) => earlier,
+            (this, Some(_)) => this,
+        }
+    }
+}
+
+impl From<ReserveError> for CallError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Insufficient => Self::Insufficient,
+            ReserveError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<LedgerError> for CallError {
+    fn from(error: LedgerError) -> Self {
+        tracing::error!(%error, "an attempt could not be recorded and was not sent");
+        Self::Unavailable
+    }
+}
+
+impl From<PrepareError> for CallError {
+    fn from(error: PrepareError) -> Self {
+        tracing::error!(%error, "an attempt could not be prepared");
+        Self::Internal
+    }
+}
+
+impl From<UpstreamError> for CallError {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Rejected { status, message } => {
+                let message =
+                    message.unwrap_or_else(|| format!("the provider refused the request: {status}"));
+                Self::Rejected { status, message }
+            }
+            UpstreamError::RateLimited { retry_after, .. } => Self::RateLimited { retry_after },
+            UpstreamError::TimedOut => Self::Timeout,
+            UpstreamError::Unreachable(_)
+            | UpstreamError::Broken(_)
+            | UpstreamError::KeyRefused { .. }
+            | UpstreamError::Elsewhere { .. }
+            | UpstreamError::Failed { .. }
+            | UpstreamError::Answer(_)
+            | UpstreamError::Stream(_)
+            | UpstreamError::TooLong { .. } => Self::Upstream,
+        }
+    }
+}

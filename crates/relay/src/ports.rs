@@ -1,0 +1,100 @@
+//! What the data plane needs from outside; the binary implements it.
+
+use std::sync::Arc;
+
+use domain::{
+    CallId, GroupName, ModelName, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    price::{Pinned, Usage},
+};
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+
+use crate::RouteTable;
+
+/// The node's side of the ledger. Every call that is reserved is settled or voided exactly once.
+pub trait Ledger: Send + Sync + 'static {
+    /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The facts' leases
+    /// and their `reserved` are filled in here.
+    fn reserve(
+        &self,
+        facts: CallFacts,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
+
+    /// An attempt is about to send its first byte.
+    ///
+    /// # Errors
+    /// When that cannot be recorded: then nothing may be sent.
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError>;
+
+    /// An attempt ended.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError>;
+
+    /// So much of the answer has come.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn progress(&self, call: CallId, output_tokens: u64) -> Result<(), LedgerError>;
+
+    /// The call ended and costs `amount`.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn settle(&self, call: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError>;
+
+    /// The call ended and was provably billed nowhere.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn void(&self, call: CallId) -> Result<(), LedgerError>;
+}
+
+/// Why nothing was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ReserveError {
+    /// An account of the caller has too little.
+    #[error("the account has too little left for this call")]
+    Insufficient,
+    /// The ledger cannot be reached, or its journal takes no more.
+    #[error("the ledger cannot be reached")]
+    Unavailable,
+}
+
+/// The ledger could not record what it was told.
+#[derive(Debug, Error)]
+#[error("the ledger could not record it: {0}")]
+pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What the node knows of prices and channels.
+pub trait Directory: Send + Sync + 'static {
+    /// What a group pays for a model; `None` where no price is known.
+    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced>;
+
+    /// Every channel that takes calls.
+    fn routes(&self) -> Arc<RouteTable>;
+
+    /// The control log's position up to which all this holds.
+    fn position(&self) -> u64;
+}
+
+/// A price and the limits that an estimate needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Priced {
+    /// The price, as it is pinned to the call.
+    pub pinned: Pinned,
+    /// The longest input that the model takes.
+    pub input_tokens_max: Option<u64>,
+    /// The longest output that it gives.
+    pub output_tokens_max: Option<u64>,
+}
+
+/// The wall clock.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> TimeStamp;
+}

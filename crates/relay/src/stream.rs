@@ -1,0 +1,9 @@
+//! A streamed answer: passed on frame by frame, counted, and settled before its last frame goes out.
+
+mod first;
+mod rest;
+
+pub(crate) use self::{
+    first::{First, first},
+    rest::{Step, StreamRest},
+};

@@ -1,0 +1,152 @@
+//! A stream after its beginning: nobody else can answer any more.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use domain::account::Flag;
+use http_body::Body;
+use tokio::time::{Instant, Sleep};
+use wire::openai_chat::StreamDecoder;
+
+use super::First;
+use crate::{
+    open_call::{Measured, OpenCall},
+    upstream::{UpstreamBody, UpstreamError},
+};
+
+/// So many frames go by between two records of progress.
+const FRAMES_PER_PROGRESS: u64 = 64;
+
+/// One more step of a stream. With the last two it has been settled.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Frames for the client.
+    Frames(Bytes),
+    /// The last frames; may be none.
+    Last(Bytes),
+    /// It broke off.
+    Cut(UpstreamError),
+}
+
+/// What is left of a stream, and the call that pays for it. Dropped early, it is settled on what is known.
+pub(crate) struct StreamRest {
+    body: UpstreamBody,
+    decoder: StreamDecoder,
+    head: Option<(Bytes, bool)>,
+    call: OpenCall,
+    idle: Duration,
+    idle_end: Pin<Box<Sleep>>,
+    total_end: Pin<Box<Sleep>>,
+    frames_told: u64,
+    client_left: bool,
+    settled: bool,
+}
+
+impl StreamRest {
+    pub(crate) fn new(first: First, call: OpenCall, idle: Duration, deadline: Instant) -> Self {
+        let First { body, decoder, bytes, is_last } = first;
+        Self {
+            body,
+            decoder,
+            head: Some((bytes, is_last)),
+            call,
+            idle,
+            idle_end: Box::pin(tokio::time::sleep(idle)),
+            total_end: Box::pin(tokio::time::sleep_until(deadline)),
+            frames_told: 0,
+            client_left: false,
+            settled: false,
+        }
+    }
+
+    /// Goes on by one step.
+    pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        match self.head.take() {
+            Some((bytes, true)) => return Poll::Ready(self.last(bytes)),
+            Some((bytes, false)) if !bytes.is_empty() => return Poll::Ready(Step::Frames(bytes)),
+            _ => {}
+        }
+        loop {
+            if self.total_end.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(self.cut(UpstreamError::TimedOut));
+            }
+            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending if self.idle_end.as_mut().poll(cx).is_ready() => {
+                    return Poll::Ready(self.cut(UpstreamError::TimedOut));
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            self.idle_end.as_mut().reset(Instant::now() + self.idle);
+            let step = match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.push(data),
+                Some(Ok(Err(_trailers))) => None,
+                Some(Err(error)) => Some(self.cut(UpstreamError::broken(error))),
+                None => Some(match self.decoder.finish() {
+                    Ok(bytes) => self.last(bytes),
+                    Err(error) => self.cut(error.into()),
+                }),
+            };
+            if let Some(step) = step {
+                return Poll::Ready(step);
+            }
+        }
+    }
+
+    /// The client has gone: reads on to the usage, which is charged.
+    pub(crate) async fn read_on(mut self) {
+        self.client_left = true;
+        while let Step::Frames(_) = poll_fn(|cx| self.poll_step(cx)).await {}
+    }
+
+    /// The client has gone, and hanging up ends what the provider charges.
+    pub(crate) fn hang_up(mut self) {
+        self.client_left = true;
+        self.settle(Vec::new());
+    }
+
+    fn push(&mut self, data: Bytes) -> Option<Step> {
+        match self.decoder.push(data) {
+            Ok(bytes) if self.decoder.is_done() => Some(self.last(bytes)),
+            Ok(bytes) => {
+                if self.decoder.frames() - self.frames_told >= FRAMES_PER_PROGRESS {
+                    self.frames_told = self.decoder.frames();
+                    self.call.progress(self.decoder.text_bytes());
+                }
+                (!bytes.is_empty()).then_some(Step::Frames(bytes))
+            }
+            Err(error) => Some(self.cut(error.into())),
+        }
+    }
+
+    fn last(&mut self, bytes: Bytes) -> Step {
+        self.settle(Vec::new());
+        Step::Last(bytes)
+    }
+
+    fn cut(&mut self, error: UpstreamError) -> Step {
+        self.settle(vec![Flag::Cut]);
+        Step::Cut(error)
+    }
+
+    fn settle(&mut self, mut flags: Vec<Flag>) {
+        if self.settled {
+            return;
+        }
+        self.settled = true;
+        flags.extend(self.client_left.then_some(Flag::ClientLeft));
+        let measured = Measured { usage: self.decoder.usage(), text_bytes: self.decoder.text_bytes() };
+        self.call.settle(&measured, flags);
+    }
+}
+
+impl Drop for StreamRest {
+    fn drop(&mut self) {
+        self.settle(vec![Flag::Cut]);
+    }
+}

@@ -1,0 +1,9 @@
+//! Whole calls against a scripted provider: what the client gets, and what the ledger is told.
+
+mod failover;
+mod journal;
+mod provider;
+mod refusals;
+mod rig;
+mod streamed;
+mod whole;

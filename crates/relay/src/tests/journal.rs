@@ -1,0 +1,77 @@
+use std::sync::Arc;
+
+use domain::{
+    ChannelId, ChannelKeyId,
+    account::{Attempt, AttemptOutcome},
+    price::Pinned,
+};
+use uuid::Uuid;
+
+use super::{
+    provider::{Act, USAGE, completion, delta, send, status, stream_head},
+    rig::{CALL, RESERVE_WHOLE, Recorder, Rig, STREAM, WHOLE, model},
+};
+use crate::{CallError, open_call::OpenCall};
+
+fn open(ledger: &Arc<Recorder>) -> OpenCall {
+    OpenCall::new(Arc::clone(ledger) as Arc<dyn crate::Ledger>, CALL, Pinned::default(), None, 1)
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        attempt: 1,
+        channel_id: ChannelId(Uuid::nil()),
+        key_id: ChannelKeyId(Uuid::nil()),
+        upstream_model: model("up"),
+        outcome: AttemptOutcome::Unknown,
+    }
+}
+
+#[test]
+fn a_call_that_is_forgotten_before_it_was_sent_is_void() {
+    let ledger = Arc::new(Recorder::default());
+    drop(open(&ledger));
+    assert_eq!(*ledger.records.lock(), ["void"]);
+}
+
+#[test]
+fn a_call_that_is_forgotten_in_flight_may_have_been_billed() {
+    let ledger = Arc::new(Recorder::default());
+    let mut call = open(&ledger);
+    call.sent(attempt()).unwrap();
+    drop(call);
+    assert_eq!(*ledger.records.lock(), ["sent 1 up", "ended 1 Unknown", "settle 0+0 for 0 [Unanswered]"]);
+}
+
+#[test]
+fn an_end_that_was_not_recorded_is_not_voided() {
+    let ledger = Arc::new(Recorder::default());
+    let mut call = open(&ledger);
+    call.sent(attempt()).unwrap();
+    *ledger.refused.lock() = Some("ended");
+    call.attempt_ended(AttemptOutcome::Unbilled);
+    call.unanswered();
+    assert_eq!(*ledger.records.lock(), ["sent 1 up", "settle 0+0 for 0 [Unanswered]"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_sent() {
+    let rig = Rig::new(vec![vec![status(200, "", &completion("hi", USAGE))]]).await;
+    *rig.ledger.refused.lock() = Some("sent");
+    assert!(matches!(rig.chat(WHOLE).await.unwrap_err(), CallError::Unavailable));
+    assert!(rig.provider.requests.lock().is_empty());
+    assert_eq!(rig.records().await, [RESERVE_WHOLE, "void"]);
+}
+
+#[test]
+fn a_runtime_that_ends_under_a_stream_leaves_no_call_open() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let never = Arc::new(tokio::sync::Notify::new());
+    let (ledger, answer) = runtime.block_on(async {
+        let rig = Rig::new(vec![vec![stream_head(), send(&delta("abcd")), Act::Await(never)]]).await;
+        (Arc::clone(&rig.ledger), rig.chat(STREAM).await.unwrap())
+    });
+    drop(runtime);
+    drop(answer);
+    assert!(ledger.records.lock().last().unwrap().starts_with("settle 11+2 for 31"));
+}

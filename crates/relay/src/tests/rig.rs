@@ -1,0 +1,211 @@
+//! A relay over a ledger that records and a directory that stands still.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{
+    AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, ModelName, Nanos, TimeStamp, UserId,
+    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    channel::ChannelSpec,
+    price::{Pinned, Price, Rates, Usage},
+};
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
+use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::provider::{Act, Provider};
+use crate::{
+    Answer, CallError, Caller, Clock, Directory, Ledger, LedgerError, Priced, Providers, Relay, RelayConfig,
+    ReserveError, Route, RouteKey, RouteTable,
+};
+
+pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
+
+/// Records in words what it is told.
+#[derive(Default)]
+pub(super) struct Recorder {
+    pub(super) records: Mutex<Vec<String>>,
+    /// What an account has.
+    pub(super) room: Mutex<Option<Nanos>>,
+    /// The kind of record that the journal does not take.
+    pub(super) refused: Mutex<Option<&'static str>>,
+}
+
+impl Recorder {
+    fn record(&self, record: String) -> Result<(), LedgerError> {
+        if self.refused.lock().is_some_and(|refused| record.starts_with(refused)) {
+            return Err(LedgerError("the disk is full".into()));
+        }
+        let mut records = self.records.lock();
+        let ended = records.iter().any(|record| record.starts_with("settle") || record.starts_with("void"));
+        assert!(!ended, "{record} after the end: {records:?}");
+        records.push(record);
+        Ok(())
+    }
+}
+
+impl Ledger for Recorder {
+    fn reserve(
+        &self,
+        facts: CallFacts,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
+        let room = self.room.lock().unwrap_or(Nanos::MAX);
+        let reserved = amount.min(room);
+        let answer = if reserved < floor { Err(ReserveError::Insufficient) } else { Ok(reserved) };
+        if answer.is_ok() {
+            self.record(format!("reserve {reserved} {:?} input {}", facts.mode, facts.input_tokens)).unwrap();
+        }
+        Box::pin(async move { answer })
+    }
+
+    fn sent(&self, _: CallId, attempt: Attempt) -> Result<(), LedgerError> {
+        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    }
+
+    fn attempt_ended(&self, _: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
+        self.record(format!("ended {attempt} {outcome:?}"))
+    }
+
+    fn progress(&self, _: CallId, output_tokens: u64) -> Result<(), LedgerError> {
+        self.record(format!("progress {output_tokens}"))
+    }
+
+    fn settle(&self, _: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError> {
+        let Usage { input_tokens, output_tokens, .. } = usage;
+        self.record(format!("settle {input_tokens}+{output_tokens} for {amount} {flags:?}"))
+    }
+
+    fn void(&self, _: CallId) -> Result<(), LedgerError> {
+        self.record("void".into())
+    }
+}
+
+struct Still(Arc<RouteTable>);
+
+impl Directory for Still {
+    /// One nano-dollar per input token, ten per output token.
+    fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
+        let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
+        let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
+        let priced = Priced { pinned, input_tokens_max: None, output_tokens_max: Some(1_000) };
+        (model.as_str() != "unpriced").then_some(priced)
+    }
+
+    fn routes(&self) -> Arc<RouteTable> {
+        Arc::clone(&self.0)
+    }
+
+    fn position(&self) -> u64 {
+        3
+    }
+}
+
+impl Clock for Still {
+    fn now(&self) -> TimeStamp {
+        TimeStamp::from_micros(1_000_000)
+    }
+}
+
+pub(super) struct Rig {
+    pub(super) relay: Arc<Relay>,
+    pub(super) ledger: Arc<Recorder>,
+    pub(super) provider: Provider,
+    pub(super) tasks: TaskTracker,
+}
+
+pub(super) fn model(name: &str) -> ModelName {
+    ModelName::new(name).unwrap()
+}
+
+/// A channel of `provider` at `base_url` with one key; the later it stands, the later it is tried.
+pub(super) fn route(provider: &str, base_url: Option<String>, at: i32) -> Route {
+    let spec = ChannelSpec {
+        name: "channel".into(),
+        provider: provider.into(),
+        base_url,
+        keys: Vec::new(),
+        models: ["m", "unpriced"].map(model).into(),
+        model_map: [(model("m"), model("up"))].into(),
+        groups: [GroupName::default_group()].into(),
+        priority: -at,
+        weight: 1,
+    };
+    let key = RouteKey { key_id: ChannelKeyId(Uuid::from_u128(1)), secret: "sk-secret".into() };
+    let catalogue = Providers::builtin()
+        .unwrap()
+        .over("[hangs_up]\npaths = { openai_chat = \"chat/completions\" }\ncancel_stops_billing = true")
+        .unwrap();
+    let provider = catalogue.find(provider).unwrap();
+    Route::new(ChannelId(Uuid::from_u128(9)), provider, &spec, vec![key]).unwrap()
+}
+
+impl Rig {
+    /// Two channels of one provider, which follows these scripts, one per attempt.
+    pub(super) async fn new(scripts: Vec<Vec<Act>>) -> Self {
+        let url = |provider: &Provider| Some(format!("http://{}/v1", provider.address));
+        Self::over(scripts, RelayConfig::default(), |provider| {
+            vec![route("openai_compatible", url(provider), 0), route("openai_compatible", url(provider), 1)]
+        })
+        .await
+    }
+
+    pub(super) async fn over(
+        scripts: Vec<Vec<Act>>,
+        config: RelayConfig,
+        routes: impl FnOnce(&Provider) -> Vec<Route>,
+    ) -> Self {
+        let provider = Provider::start(scripts).await;
+        let table = Arc::new(RouteTable::new(routes(&provider)));
+        let (ledger, tasks) = (Arc::new(Recorder::default()), TaskTracker::new());
+        let relay = Relay::new(
+            Arc::clone(&ledger) as Arc<dyn Ledger>,
+            Arc::new(Still(Arc::clone(&table))),
+            Arc::new(Still(table)),
+            config,
+            tasks.clone(),
+        );
+        Self { relay: relay.unwrap(), ledger, provider, tasks }
+    }
+
+    pub(super) fn caller() -> Caller {
+        Caller {
+            token_id: ApiTokenId(Uuid::from_u128(2)),
+            user_id: UserId(Uuid::from_u128(3)),
+            group: GroupName::default_group(),
+            scopes: vec![AccountId(Uuid::from_u128(4))],
+            models: None,
+        }
+    }
+
+    pub(super) async fn chat(&self, body: &str) -> Result<Answer, CallError> {
+        self.relay.chat(CALL, Self::caller(), Bytes::copy_from_slice(body.as_bytes())).await
+    }
+
+    /// The client's answer in full.
+    pub(super) async fn text(&self, body: &str) -> String {
+        text(self.chat(body).await.unwrap()).await
+    }
+
+    /// Everything that the ledger was told, once all has ended.
+    pub(super) async fn records(&self) -> Vec<String> {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.ledger.records.lock().clone()
+    }
+}
+
+pub(super) async fn text(answer: Answer) -> String {
+    String::from_utf8(answer.body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+pub(super) const WHOLE: &str =
+    r#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hello you"}]}"#;
+pub(super) const STREAM: &str =
+    r#"{"model":"m","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"hello you"}]}"#;
+/// Nine bytes are three tokens, and eight for the message; a hundred may come out.
+pub(super) const RESERVE_WHOLE: &str = "reserve 1011 Whole input 11";
+pub(super) const RESERVE_STREAM: &str = "reserve 1011 Stream input 11";

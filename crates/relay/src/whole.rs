@@ -1,0 +1,43 @@
+//! An answer in one piece.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+use wire::openai_chat::read_answer;
+
+use crate::{
+    RelayConfig,
+    open_call::Measured,
+    upstream::{UpstreamBody, UpstreamError},
+};
+
+/// Reads the whole body; what is no chat completion is no answer.
+pub(crate) async fn read(
+    body: UpstreamBody,
+    config: &RelayConfig,
+) -> Result<(Bytes, Measured), UpstreamError> {
+    let bytes = collect(body, config).await?;
+    let answer = read_answer(&bytes)?;
+    Ok((bytes, Measured { usage: answer.usage, text_bytes: answer.text_bytes }))
+}
+
+/// Most answers come in one frame, which then is not copied.
+async fn collect(mut body: UpstreamBody, config: &RelayConfig) -> Result<Bytes, UpstreamError> {
+    let (bytes_max, idle) = (config.answer_bytes_max, Duration::from_millis(config.idle_timeout_ms));
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| UpstreamError::TimedOut)? {
+        let Ok(data) = frame.map_err(UpstreamError::broken)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > bytes_max {
+            return Err(UpstreamError::TooLong { bytes_max });
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        rest.extend_from_slice(&std::mem::take(&mut first));
+        rest.extend_from_slice(&data);
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}

@@ -1,0 +1,110 @@
+//! The subcommands.
+
+mod audit;
+mod migrate;
+mod openapi;
+mod schemas;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{Config, Flags},
+    environment::Environment,
+};
+
+/// An AI API gateway that people trust with money.
+#[derive(Debug, Parser)]
+#[command(name = "veloera", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves API clients, admins and auditors.
+    Serve(Serve),
+    /// Makes the database, or brings it up to date.
+    Migrate(Place),
+    /// Prints the OpenAPI document.
+    Openapi,
+    /// Writes the schema and a sample of every event.
+    Schemas(Schemas),
+    /// Reads the history.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    #[command(flatten)]
+    place: Place,
+    /// What this node does [default: all].
+    #[arg(long, value_name = "all")]
+    role: Option<String>,
+    /// Where it listens [default: 127.0.0.1:3000].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Makes a root user, an echo channel, an account with quota and a token, and prints how to call.
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Where the node's data and settings are.
+#[derive(Args, Debug)]
+struct Place {
+    /// The database, the journal and the master key [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The configuration [default: veloera.toml, where there is one].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Schemas {
+    /// Where to.
+    #[arg(long, value_name = "DIR", default_value = "schemas")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Re-reads both logs, folds every balance anew, and says which invariant does not hold.
+    Verify(Verify),
+}
+
+#[derive(Args, Debug)]
+struct Verify {
+    #[command(flatten)]
+    place: Place,
+    /// Prints one JSON object instead of lines for people.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Place {
+    fn config(self, flags: Flags) -> Result<Config, crate::config::ConfigError> {
+        Config::read(self.config.as_deref(), Environment::read(), Flags { data_dir: self.data_dir, ..flags })
+    }
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(serve) => {
+                let flags = Flags { role: serve.role, listen: serve.listen, ..Flags::default() };
+                crate::serve::run(&serve.place.config(flags)?, serve.demo)?;
+            }
+            Command::Migrate(place) => migrate::run(&place.config(Flags::default())?)?,
+            Command::Openapi => openapi::run()?,
+            Command::Schemas(schemas) => schemas::run(&schemas.out)?,
+            Command::Audit(Audit::Verify(verify)) => {
+                return audit::verify(&verify.place.config(Flags::default())?, verify.json);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

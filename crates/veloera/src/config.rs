@@ -1,0 +1,219 @@
+//! The configuration: `veloera.toml` < environment < flags, each key checked, each error with the key's name.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::environment::Environment;
+
+/// The file that is read where no other is named.
+const FILE: &str = "veloera.toml";
+/// The longest time-out, in milliseconds: a day.
+const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    /// The file that was named is not there, or cannot be read.
+    #[error("the configuration {path} cannot be read: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{path}: {source}")]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A variable that nothing reads.
+    #[error("VELOERA_{name} is not a setting; the settings are {known}")]
+    Unknown {
+        /// Without the prefix.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
+    /// A value that does not fit.
+    #[error("`{key}` must be {must}, not {value:?}")]
+    Value {
+        /// Which setting.
+        key: &'static str,
+        /// What it must be.
+        must: &'static str,
+        /// What it is.
+        value: String,
+    },
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One object a line.
+    Json,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) master_key: Option<String>,
+    pub(crate) providers_file: Option<PathBuf>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_filter: String,
+    pub(crate) first_byte_timeout_ms: u64,
+    pub(crate) idle_timeout_ms: u64,
+    pub(crate) total_timeout_ms: u64,
+    pub(crate) drain_timeout_ms: u64,
+}
+
+/// Settings from the command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) role: Option<String>,
+    pub(crate) listen: Option<String>,
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+macro_rules! settings {
+    ($($name:ident,)*) => {
+        /// The file as it stands: every key may be missing, no other may be there.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            $($name: Option<Text>,)*
+        }
+
+        const KEYS: &[&str] = &[$(stringify!($name),)*];
+
+        impl Raw {
+            fn set(&mut self, name: &str, value: String) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = Some(Text(value)),)*
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+settings! {
+    role, listen, data_dir, master_key, providers_file, log_format, log_filter, first_byte_timeout_ms,
+    idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
+}
+
+/// A string or a whole number: variables know only text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "TextOrNumber")]
+struct Text(String);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a string or a whole number")]
+enum TextOrNumber {
+    Text(String),
+    Number(i64),
+}
+
+impl From<TextOrNumber> for Text {
+    fn from(value: TextOrNumber) -> Self {
+        match value {
+            TextOrNumber::Text(text) => Self(text),
+            TextOrNumber::Number(number) => Self(number.to_string()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads all three sources.
+    pub(crate) fn read(
+        file: Option<&Path>,
+        environment: Environment,
+        flags: Flags,
+    ) -> Result<Self, ConfigError> {
+        let mut raw = read_file(file)?;
+        for (name, value) in environment.0 {
+            if !raw.set(&name, value) {
+                let known = KEYS.iter().map(|key| key.to_uppercase()).collect::<Vec<_>>().join(", ");
+                return Err(ConfigError::Unknown { name: name.to_uppercase(), known });
+            }
+        }
+        raw.role = flags.role.map(Text).or(raw.role);
+        raw.listen = flags.listen.map(Text).or(raw.listen);
+        let data_dir = flags.data_dir.or(raw.data_dir.take().map(|text| text.0.into()));
+        raw.check(data_dir.unwrap_or_else(|| "data".into()))
+    }
+}
+
+fn read_file(named: Option<&Path>) -> Result<Raw, ConfigError> {
+    let path = named.unwrap_or(Path::new(FILE)).to_owned();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            toml::from_str(&text).map_err(|source| ConfigError::Toml { path, source: Box::new(source) })
+        }
+        Err(source) if named.is_none() && source.kind() == std::io::ErrorKind::NotFound => Ok(Raw::default()),
+        Err(source) => Err(ConfigError::File { path, source }),
+    }
+}
+
+impl Raw {
+    fn check(self, data_dir: PathBuf) -> Result<Config, ConfigError> {
+        one_of("role", self.role, &[("all", ())], "all: one process that does everything")?;
+        let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let listen = self.listen.map_or_else(|| "127.0.0.1:3000".to_owned(), |text| text.0);
+        Ok(Config {
+            listen: listen.parse().map_err(|_| ConfigError::Value {
+                key: "listen",
+                must: "an address and a port such as 127.0.0.1:3000",
+                value: listen,
+            })?,
+            data_dir,
+            master_key: self.master_key.map(|text| text.0),
+            providers_file: self.providers_file.map(|text| text.0.into()),
+            log_format: one_of("log_format", self.log_format, &formats, "human or json")?
+                .unwrap_or(LogFormat::Human),
+            log_filter: self.log_filter.map_or_else(|| "info,sqlx=warn".to_owned(), |text| text.0),
+            first_byte_timeout_ms: ms("first_byte_timeout_ms", self.first_byte_timeout_ms, 120_000)?,
+            idle_timeout_ms: ms("idle_timeout_ms", self.idle_timeout_ms, 120_000)?,
+            total_timeout_ms: ms("total_timeout_ms", self.total_timeout_ms, 900_000)?,
+            drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
+        })
+    }
+}
+
+fn one_of<T: Copy>(
+    key: &'static str,
+    text: Option<Text>,
+    values: &[(&str, T)],
+    must: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(None) };
+    match values.iter().find(|(name, _)| *name == text) {
+        Some((_, value)) => Ok(Some(*value)),
+        None => Err(ConfigError::Value { key, must, value: text }),
+    }
+}
+
+fn ms(key: &'static str, text: Option<Text>, default: u64) -> Result<u64, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(default) };
+    match text.parse() {
+        Ok(value @ 1..=TIMEOUT_MS_MAX) => Ok(value),
+        Ok(_) | Err(_) => {
+            Err(ConfigError::Value { key, must: "1 to 86400000 milliseconds", value: text })
+        }
+    }
+}

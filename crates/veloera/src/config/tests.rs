@@ -1,0 +1,62 @@
+//! What a configuration may say, and which source wins.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Config, ConfigError, Flags, LogFormat};
+use crate::environment::Environment;
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    Environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+fn file(text: &str) -> (TempDir, std::path::PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("v.toml");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = Config::read(None, Environment::default(), Flags::default()).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.data_dir, Path::new("data"));
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let (_dir, path) = file("listen = '127.0.0.1:1'\nlog_format = 'json'\ndrain_timeout_ms = 5");
+    let variables = environment(&[("listen", "127.0.0.1:2"), ("data_dir", "/d")]);
+    let flags = Flags { listen: Some("127.0.0.1:3".into()), ..Flags::default() };
+    let config = Config::read(Some(&path), variables, flags).unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.data_dir, Path::new("/d"));
+    assert_eq!((config.log_format, config.drain_timeout_ms), (LogFormat::Json, 5));
+}
+
+#[test]
+fn an_unknown_key_is_named() {
+    let (_dir, path) = file("lissten = '127.0.0.1:1'");
+    let error = Config::read(Some(&path), Environment::default(), Flags::default()).unwrap_err();
+    assert!(matches!(&error, ConfigError::Toml { .. }));
+    assert!(error.to_string().contains("lissten"), "{error}");
+    let error = Config::read(None, environment(&[("lissten", "x")]), Flags::default()).unwrap_err();
+    assert!(error.to_string().contains("VELOERA_LISSTEN"), "{error}");
+}
+
+#[test]
+fn a_bad_value_is_named_with_what_would_be_right() {
+    for (name, value) in [("listen", "nowhere"), ("log_format", "xml"), ("idle_timeout_ms", "0"), ("role", "boss")] {
+        let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(name) && text.contains(value), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let error = Config::read(Some(Path::new("/none.toml")), Environment::default(), Flags::default());
+    assert!(matches!(error, Err(ConfigError::File { .. })));
+}

@@ -1,0 +1,86 @@
+//! The data directory: the database, the journal, the master key.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use eventlog::{MasterKey, Sealer};
+
+/// A directory that is there.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Makes it where it is missing.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Only where it holds a database.
+    pub(crate) fn existing(path: &Path) -> anyhow::Result<Self> {
+        let dir = Self(path.to_owned());
+        if !dir.database().is_file() {
+            bail!("{} holds no database; name the data directory with --data-dir", path.display());
+        }
+        Ok(dir)
+    }
+
+    /// One data directory serves one process, for as long as the file lives.
+    pub(crate) fn lock(&self) -> anyhow::Result<File> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.file("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => bail!(
+                "{} is in use by another process; one data directory serves one process",
+                self.0.display()
+            ),
+            Err(fs::TryLockError::Error(error)) => Err(error).context("the data directory cannot be locked"),
+        }
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("veloera.db")
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The sealer under the key that was given, else under the one that lies here, which is made at first.
+    pub(crate) fn sealer(&self, given: Option<&str>) -> anyhow::Result<Sealer> {
+        if let Some(text) = given {
+            return Ok(Sealer::new(&MasterKey::from_hex(text).context("VELOERA_MASTER_KEY")?));
+        }
+        let path = self.file("master.key");
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                Ok(Sealer::new(&MasterKey::from_hex(&text).with_context(|| path.display().to_string())?))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = MasterKey::random()?;
+                self.write_private("master.key", &format!("{}\n", key.to_hex()))?;
+                tracing::info!(path = %path.display(), "made a master key; back it up, without it secrets stay sealed");
+                Ok(Sealer::new(&key))
+            }
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// Writes a file that only its owner can read, whole or not at all.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let (path, draft) = (self.file(name), self.file(&format!("{name}.new")));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, &path).with_context(|| format!("{} cannot be written", path.display()))
+    }
+}

@@ -1,0 +1,96 @@
+//! What the process is started with, read once: variables, clocks, chance.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use domain::{LeaseId, TimeStamp};
+use eventlog::SealError;
+use uuid::Uuid;
+
+/// The variables that are ours, without their prefix, in lower case.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment(pub(crate) BTreeMap<String, String>);
+
+const PREFIX: &str = "VELOERA_";
+
+impl Environment {
+    /// An empty variable counts as unset.
+    pub(crate) fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+        let variables = std::env::vars_os();
+        let ours = variables.filter_map(|(name, value)| {
+            let name = name.into_string().ok()?.strip_prefix(PREFIX)?.to_lowercase();
+            let value = value.into_string().ok()?;
+            (!value.is_empty()).then_some((name, value))
+        });
+        Self(ours.collect())
+    }
+}
+
+/// The machine's clocks and its randomness.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine;
+
+impl Machine {
+    pub(crate) fn now() -> TimeStamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed in everywhere else")]
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn uuid() -> Uuid {
+        #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
+        Uuid::now_v7()
+    }
+}
+
+impl eventlog::Clock for Machine {
+    fn now(&self) -> TimeStamp {
+        Self::now()
+    }
+}
+
+impl relay::Clock for Machine {
+    fn now(&self) -> TimeStamp {
+        Self::now()
+    }
+}
+
+impl ledger::NodeClock for Machine {
+    fn wall(&self) -> TimeStamp {
+        Self::now()
+    }
+
+    fn boot_ms(&self) -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    }
+
+    fn lease_id(&self) -> LeaseId {
+        LeaseId(Self::uuid())
+    }
+}
+
+impl api::Ids for Machine {
+    fn uuid(&self) -> Uuid {
+        Self::uuid()
+    }
+
+    fn secret(&self) -> Result<[u8; 32], SealError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
+        Ok(bytes)
+    }
+}
+
+/// Names this boot of the kernel: what was written before it may have lost its tail. Where it cannot be told, every
+/// start counts as another boot, which is the careful answer.
+pub(crate) fn boot_id() -> String {
+    match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Ok(id) => id.trim().to_owned(),
+        Err(_) => Machine::uuid().to_string(),
+    }
+}

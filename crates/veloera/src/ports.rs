@@ -1,0 +1,148 @@
+//! The data plane's ports, put onto the ledger and the read models.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use domain::{
+    CallId, GroupName, ModelName, Nanos,
+    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    channel::key_place,
+    price::Usage,
+};
+use eventlog::Sealer;
+use futures_util::future::BoxFuture;
+use ledger::{Node, NodeError};
+use parking_lot::Mutex;
+use projections::{Directory, channels::ChannelRow};
+use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
+
+/// The node's ledger, as the data plane sees it.
+pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
+
+fn failed(error: NodeError) -> LedgerError {
+    LedgerError(Box::new(error))
+}
+
+impl relay::Ledger for NodeLedger {
+    fn reserve(
+        &self,
+        facts: CallFacts,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
+        Box::pin(async move {
+            self.0.reserve(facts, amount, floor).await.map_err(|error| match error {
+                ledger::ReserveError::Insufficient(_) => ReserveError::Insufficient,
+                other => {
+                    tracing::warn!(error = %other, "nothing can be reserved");
+                    ReserveError::Unavailable
+                }
+            })
+        })
+    }
+
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError> {
+        self.0.sent(call, attempt).map_err(failed)
+    }
+
+    fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
+        self.0.attempt_ended(call, attempt, outcome).map_err(failed)
+    }
+
+    fn progress(&self, call: CallId, output_tokens: u64) -> Result<(), LedgerError> {
+        self.0.progress(call, output_tokens).map_err(failed)
+    }
+
+    fn settle(&self, call: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError> {
+        self.0.settle(call, usage, amount, flags).map_err(failed)
+    }
+
+    fn void(&self, call: CallId) -> Result<(), LedgerError> {
+        self.0.void(call).map_err(failed)
+    }
+}
+
+/// The read models, as the data plane sees them.
+pub(crate) struct ReadModels {
+    directory: Arc<Directory>,
+    providers: Arc<Providers>,
+    sealer: Sealer,
+    /// The table of the channels' version that stands beside it.
+    table: ArcSwap<(u64, Arc<RouteTable>)>,
+    building: Mutex<()>,
+}
+
+impl ReadModels {
+    pub(crate) fn new(directory: Arc<Directory>, providers: Arc<Providers>, sealer: Sealer) -> Self {
+        let models = Self {
+            directory,
+            providers,
+            sealer,
+            table: ArcSwap::from_pointee((u64::MAX, Arc::new(RouteTable::new(Vec::new())))),
+            building: Mutex::new(()),
+        };
+        models.rebuild();
+        models
+    }
+
+    /// One builds while the others wait: a table is built once per change of a channel.
+    fn rebuild(&self) -> Arc<RouteTable> {
+        let _one = self.building.lock();
+        let version = self.directory.channels_version();
+        let (built, table) = &**self.table.load();
+        if *built == version {
+            return Arc::clone(table);
+        }
+        let channels = self.directory.channels();
+        let enabled = channels.iter().filter(|channel| channel.disabled.is_none());
+        let table = Arc::new(RouteTable::new(enabled.filter_map(|channel| self.route(channel)).collect()));
+        self.table.store(Arc::new((version, Arc::clone(&table))));
+        table
+    }
+
+    /// A channel that cannot be used is left out, and said so: the others go on.
+    fn route(&self, channel: &ChannelRow) -> Option<Route> {
+        let ChannelRow { channel_id, spec, .. } = channel;
+        let Some(provider) = self.providers.find(&spec.provider) else {
+            tracing::error!(%channel_id, provider = spec.provider, "a channel's provider is not in the catalogue");
+            return None;
+        };
+        let keys = spec.keys.iter().filter_map(|key| {
+            let place = key_place(*channel_id, key.key_id);
+            let opened = self.sealer.open(&place, &key.secret).ok().and_then(|key| String::from_utf8(key).ok());
+            if opened.is_none() {
+                tracing::error!(%channel_id, key_id = %key.key_id, "a channel's key does not open under this master key");
+            }
+            Some(RouteKey { key_id: key.key_id, secret: opened? })
+        });
+        let route = Route::new(*channel_id, provider, spec, keys.collect());
+        match route {
+            Ok(route) => Some(route),
+            Err(error) => {
+                tracing::error!(%channel_id, %error, "a channel cannot be used");
+                None
+            }
+        }
+    }
+}
+
+impl relay::Directory for ReadModels {
+    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced> {
+        let (pinned, limits) = self.directory.price(model, group)?;
+        Some(Priced {
+            pinned,
+            input_tokens_max: limits.input_tokens_max,
+            output_tokens_max: limits.output_tokens_max,
+        })
+    }
+
+    fn routes(&self) -> Arc<RouteTable> {
+        let loaded = self.table.load();
+        let (built, table) = &**loaded;
+        if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
+    }
+
+    fn position(&self) -> u64 {
+        self.directory.position()
+    }
+}

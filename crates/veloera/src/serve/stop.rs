@@ -1,0 +1,56 @@
+//! The ordered end: no new calls, the open ones to their end, the journal home, the leases back.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::build::Parts;
+use crate::config::Config;
+
+/// How long a pool's last threads may take.
+pub(super) const POOL_MAX: Duration = Duration::from_secs(2);
+/// How long the journal may take to come home.
+const HOME_MAX: Duration = Duration::from_secs(10);
+
+/// Resolves when the process is asked to end.
+pub(super) fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no more calls are taken, the open ones go on");
+    })
+}
+
+pub(super) async fn in_order<S>(config: &Config, server: S, parts: Parts) -> anyhow::Result<()>
+where
+    S: IntoFuture<Output = std::io::Result<()>>,
+{
+    let drain = Duration::from_millis(config.drain_timeout_ms);
+    let served = async { server.into_future().await };
+    let overdue = async {
+        parts.stopping.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        served = served => served?,
+        () = overdue => tracing::warn!(open = parts.node.open_calls(), "some calls did not end in time"),
+    }
+    parts.tasks.close();
+    if tokio::time::timeout(drain, parts.tasks.wait()).await.is_err() {
+        tracing::warn!(open = parts.node.open_calls(), "calls without a client did not end in time: they are in doubt");
+    }
+    parts.followers_stop.cancel();
+    parts.followers.close();
+    if tokio::time::timeout(HOME_MAX, parts.followers.wait()).await.is_err() {
+        tracing::warn!(records = parts.node.lag(), "the journal did not come home in time: the next start goes on");
+    }
+    if tokio::time::timeout(HOME_MAX, parts.into_appender()).await.is_err() {
+        tracing::warn!("something still holds the log");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! `kill -9` at any moment under load: every call that the provider billed is in the ledger exactly once.
+//!
+//! How a charge is matched with a bill, although a call that died told nobody its id: each of the clients has a
+//! token of its own and numbers its calls, and the length of a call's input says its number, in the provider's
+//! count and in the gateway's own. So `token_id` and `input_tokens` of a charge name the call, in doubt or not.
+
+mod load;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+use domain::account::{Deduction, Flag};
+use rand::Rng;
+use tests::{Bill, World, chance, ledger_facts, wait};
+use tokio::time::sleep;
+
+use self::load::{CallKey, Client, Kind, Outcome, answer, at_work};
+
+const ROUNDS: usize = 10;
+const CLIENTS: usize = 12;
+/// When in a round the process is killed.
+const KILLED_AFTER_MS: std::ops::Range<u64> = 100..1_200;
+const STILL: Duration = Duration::from_secs(3);
+const STILL_MAX: Duration = Duration::from_secs(90);
+
+/// What each call was, and what its client saw of it.
+type Calls = BTreeMap<CallKey, (Kind, Outcome)>;
+
+/// What the ledger holds in the end.
+struct Charges {
+    /// Those with usage, by the call that it names.
+    named: BTreeMap<CallKey, Deduction>,
+    /// Those that no provider answered, by client: they cost nothing and say no usage.
+    unanswered: Vec<(usize, Deduction)>,
+}
+
+impl Charges {
+    fn all(&self) -> impl Iterator<Item = &Deduction> {
+        self.named.values().chain(self.unanswered.iter().map(|(_, charge)| charge))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_it_is_killed_what_was_billed_is_charged_exactly_once() {
+    let seed = chance::seed();
+    let mut moments = chance::numbers(seed, 0);
+    let mut world = World::start(answer).await;
+    let mut clients = Vec::new();
+    for index in 0..CLIENTS {
+        let token = world.admin().token(&format!("client {index}"), Some(10_000_000_000)).await;
+        clients.push(Client::new(token, chance::numbers(seed, index + 1)));
+    }
+    let mut calls = Calls::new();
+    for _ in 0..ROUNDS {
+        let work = at_work(&world, &mut clients);
+        let killed = async {
+            // No waiting for anything: the moment is what chance decides.
+            sleep(Duration::from_millis(moments.random_range(KILLED_AFTER_MS))).await;
+            world.veloera.kill();
+        };
+        let (seen, ()) = tokio::join!(work, killed);
+        calls.extend(seen);
+        world.veloera.restart().await;
+    }
+    let charges = settled(&world, &clients).await;
+    check_bills(&world, &charges);
+    check_charges(&world, &calls, &charges);
+    check_clients(&world, &calls, &charges);
+    check_balances(&world, &charges).await;
+    world.veloera.verified();
+    let report = world.close().await;
+    let count = charges.all().count();
+    let in_doubt = charges.all().filter(|charge| ledger_facts::is_in_doubt(charge)).count();
+    println!("{} calls, {count} charges, {in_doubt} of them in doubt", calls.len());
+    assert_eq!((&report["charges"], &report["in_doubt"]), (&count.into(), &in_doubt.into()));
+    assert!(in_doubt > 0, "it was never killed in the middle of a call");
+}
+
+/// All charges, once no more come.
+async fn settled(world: &World, clients: &[Client]) -> Charges {
+    let admin = world.admin();
+    let found =
+        wait::until_still("quiet", STILL, STILL_MAX, async || ledger_facts::charges(&admin).await).await;
+    let mut ids = HashSet::new();
+    let mut charges = Charges { named: BTreeMap::new(), unanswered: Vec::new() };
+    for charge in found {
+        assert!(ids.insert(charge.call_id), "charged twice: {charge:#?}");
+        if charge.flags.contains(&Flag::Unanswered) {
+            charges.unanswered.push((load::client_of(clients, &charge), charge));
+            continue;
+        }
+        let key = load::key_of(clients, &charge);
+        let other = charges.named.insert(key, charge);
+        assert!(other.is_none(), "{key:?} was charged twice: {other:#?} and {:#?}", charges.named[&key]);
+    }
+    charges
+}
+
+fn bills(world: &World) -> BTreeMap<CallKey, Bill> {
+    let mut bills = BTreeMap::new();
+    for bill in world.provider.bills() {
+        let key = load::key_in(&bill.text);
+        assert!(bills.insert(key, bill).is_none(), "{key:?} was sent twice");
+    }
+    bills
+}
+
+/// What was billed is charged, and as much unless in doubt.
+fn check_bills(world: &World, charges: &Charges) {
+    let bills = bills(world);
+    assert!(bills.len() > ROUNDS * CLIENTS, "this was no load: {} bills", bills.len());
+    for (key, bill) in &bills {
+        let charge = charges.named.get(key);
+        let charge = charge.unwrap_or_else(|| panic!("{key:?} was billed and not charged: {bill:?}"));
+        if ledger_facts::is_in_doubt(charge) {
+            assert!(charge.amount_nanos <= charge.reserved_nanos, "{charge:#?}");
+        } else {
+            assert_eq!(charge.amount_nanos.get(), bill.nanos(), "{key:?}: {charge:#?}");
+        }
+    }
+}
+
+/// What is charged was called, and was billed unless it is in doubt or costs nothing.
+fn check_charges(world: &World, calls: &Calls, charges: &Charges) {
+    let bills = bills(world);
+    for (key, charge) in &charges.named {
+        let (kind, outcome) = calls.get(key).unwrap_or_else(|| panic!("nobody called: {charge:#?}"));
+        let in_doubt = ledger_facts::is_in_doubt(charge);
+        assert!(in_doubt || bills.contains_key(key), "{kind:?} was charged and not billed: {charge:#?}");
+        // The charge is on disk before the client sees the end: what came whole is never in doubt.
+        assert!(!in_doubt || *outcome != Outcome::Whole, "{kind:?} came whole: {charge:#?}");
+    }
+    for (_, charge) in &charges.unanswered {
+        assert!(charge.amount_nanos.is_zero() && !ledger_facts::is_in_doubt(charge), "{charge:#?}");
+    }
+}
+
+/// What the clients saw agrees with the charges.
+fn check_clients(world: &World, calls: &Calls, charges: &Charges) {
+    let bills = bills(world);
+    for (key, (kind, outcome)) in calls {
+        match (kind, outcome) {
+            (_, Outcome::Whole) => assert!(bills.contains_key(key), "{key:?}, {kind:?}: nobody answered"),
+            (Kind::Refused, Outcome::Refused) => {
+                assert!(!charges.named.contains_key(key), "{key:?} was provably not billed");
+            }
+            _ => {}
+        }
+    }
+    for client in 0..CLIENTS {
+        let hung_up = |seen: &[Outcome]| {
+            let of_it = calls.iter().filter(|((index, _), _)| *index == client);
+            of_it.filter(|(_, (kind, outcome))| *kind == Kind::HungUp && seen.contains(outcome)).count()
+        };
+        let charged = charges.unanswered.iter().filter(|(index, _)| *index == client).count();
+        let (least, most) = (hung_up(&[Outcome::Refused]), hung_up(&[Outcome::Refused, Outcome::Broken]));
+        assert!(
+            (least..=most).contains(&charged),
+            "client {client}: {charged} of {least} to {most} unanswered"
+        );
+    }
+}
+
+/// The sums on the accounts are those of the charges.
+async fn check_balances(world: &World, charges: &Charges) {
+    let admin = world.admin();
+    let mut posted: BTreeMap<String, u64> = BTreeMap::new();
+    for charge in charges.all().flat_map(|charge| &charge.charges) {
+        *posted.entry(charge.account_id.to_string()).or_default() += charge.amount_nanos.get();
+    }
+    for (account, nanos) in posted {
+        let view = admin.get(&format!("/accounts/{account}")).await;
+        assert_eq!(view["posted_nanos"], nanos, "{view}");
+    }
+}

@@ -1,0 +1,177 @@
+//! The load: clients that call one after another until the gateway dies under them.
+
+use std::time::Duration;
+
+use domain::account::Deduction;
+use futures_util::future::join_all;
+use rand::{Rng, rngs::StdRng};
+use tests::{
+    ApiClient, End, IssuedToken, Received, Reply, World,
+    client::{chat, streamed_chat},
+    price::MODEL,
+    provider::Answer,
+};
+
+/// Which client, and the number of its call.
+pub(crate) type CallKey = (usize, u64);
+
+/// So many tokens more of input each call has than the one before: more than the gateway's own count adds.
+const STRIDE: u64 = 32;
+/// The gateway counts a token for so many bytes.
+const BYTES_PER_TOKEN: u64 = 3;
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Whole,
+    Streamed,
+    /// Streamed, and its client leaves in the middle.
+    Leaving,
+    /// The provider refuses it and bills nothing.
+    Refused,
+    /// The provider hangs up: nobody knows what it bills. It bills nothing.
+    HungUp,
+}
+
+/// What its client saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The whole answer, to its end.
+    Whole,
+    /// An error.
+    Refused,
+    /// What it wanted to see.
+    Left,
+    /// The connection broke: the gateway died.
+    Broken,
+}
+
+/// One client, through all rounds.
+pub(crate) struct Client {
+    token: IssuedToken,
+    numbers: StdRng,
+    calls: u64,
+}
+
+impl Kind {
+    fn draw(numbers: &mut StdRng) -> Self {
+        match numbers.random_range(0..20) {
+            0..8 => Self::Whole,
+            8..15 => Self::Streamed,
+            15..17 => Self::Leaving,
+            17..19 => Self::Refused,
+            _ => Self::HungUp,
+        }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(token: IssuedToken, numbers: StdRng) -> Self {
+        Self { token, numbers, calls: 0 }
+    }
+
+    /// Calls one after another until the gateway dies.
+    async fn work(&mut self, index: usize, api: ApiClient) -> Vec<(CallKey, (Kind, Outcome))> {
+        let mut seen = Vec::new();
+        loop {
+            self.calls += 1;
+            let kind = Kind::draw(&mut self.numbers);
+            let text = marked(kind, index, self.calls);
+            let outcome = call(&api, kind, &text).await;
+            seen.push(((index, self.calls), (kind, outcome)));
+            if outcome == Outcome::Broken {
+                return seen;
+            }
+        }
+    }
+}
+
+/// Lets all clients work on this life of the gateway, until it ends.
+pub(crate) fn at_work<'c>(
+    world: &World,
+    clients: &'c mut [Client],
+) -> impl Future<Output = Vec<(CallKey, (Kind, Outcome))>> + use<'c> {
+    let work: Vec<_> = clients
+        .iter_mut()
+        .enumerate()
+        .map(|(index, client)| {
+            let api = world.client(&client.token.key);
+            client.work(index, api)
+        })
+        .collect();
+    async move { join_all(work).await.into_iter().flatten().collect() }
+}
+
+/// A text that names its call, and whose length does.
+fn marked(kind: Kind, index: usize, number: u64) -> String {
+    let length = usize::try_from(number * STRIDE * BYTES_PER_TOKEN).expect("a short text");
+    let mark = format!("{kind:?} {index} {number} ");
+    format!("{mark:.<length$}")
+}
+
+/// The call that a text names.
+pub(crate) fn key_in(text: &str) -> CallKey {
+    let mut words = text.split(' ').skip(1);
+    let mut next = || words.next().expect("a marked text");
+    (next().parse().expect("a client"), next().parse().expect("a number"))
+}
+
+/// Whose token a charge is for.
+pub(crate) fn client_of(clients: &[Client], charge: &Deduction) -> usize {
+    let token = charge.token_id.to_string();
+    let index = clients.iter().position(|client| client.token.id == token);
+    index.unwrap_or_else(|| panic!("of no client: {charge:#?}"))
+}
+
+/// The call that a charge is for.
+pub(crate) fn key_of(clients: &[Client], charge: &Deduction) -> CallKey {
+    (client_of(clients, charge), charge.usage.input_tokens / STRIDE)
+}
+
+/// The provider: a bill of its own for each call.
+pub(crate) fn answer(request: &Received) -> Reply {
+    let text = request.text();
+    let (_, number) = key_in(&text);
+    let words = 3 + usize::try_from(number % 40).expect("a small number");
+    let answer = Answer::words(words, number * STRIDE, words as u64).paced(Duration::from_millis(3));
+    match text.split(' ').next() {
+        Some("Refused") => Reply::status(400),
+        Some("HungUp") => Reply::HangUp,
+        _ => Reply::Answer(answer),
+    }
+}
+
+async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
+    match kind {
+        Kind::Whole | Kind::Refused | Kind::HungUp => whole(api, kind, text).await,
+        Kind::Streamed => match api.stream(&streamed_chat(MODEL, text)).await {
+            Ok(stream) if stream.end == End::Done => Outcome::Whole,
+            Ok(stream) => {
+                assert_eq!(stream.status, 200, "{stream:?}");
+                Outcome::Broken
+            }
+            Err(_) => Outcome::Broken,
+        },
+        Kind::Leaving => {
+            let Ok(mut stream) = api.open(&streamed_chat(MODEL, text)).await else { return Outcome::Broken };
+            assert_eq!(stream.status, 200);
+            for _ in 0..3 {
+                if stream.next().await.is_err() {
+                    return Outcome::Broken;
+                }
+            }
+            Outcome::Left
+        }
+    }
+}
+
+async fn whole(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
+    let Ok(answer) = api.chat(&chat(MODEL, text)).await else { return Outcome::Broken };
+    let expected = match kind {
+        Kind::Refused => 400,
+        Kind::HungUp => 502,
+        Kind::Whole | Kind::Streamed | Kind::Leaving => 200,
+    };
+    assert_eq!(answer.status, expected, "{kind:?}: {answer:?}");
+    if answer.status == 200 { Outcome::Whole } else { Outcome::Refused }
+}

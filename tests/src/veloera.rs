@@ -1,0 +1,160 @@
+//! One running gateway, which can be killed and started again on the same data.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, ExitStatus},
+    time::Duration,
+};
+
+use http::{Method, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Http, binary, http::request, wait};
+
+/// The longest that a start may take.
+pub const START_MAX: Duration = Duration::from_secs(60);
+/// The longest that an ordered end may take.
+pub const STOP_MAX: Duration = Duration::from_secs(60);
+const LOG_LINES_SHOWN: usize = 60;
+
+/// How the gateway is started.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    environment: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// Sets a variable, named without `VELOERA_`.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((format!("VELOERA_{name}"), value.to_string()));
+        self
+    }
+}
+
+/// A gateway on a data directory of its own. Dropping it kills it.
+#[derive(Debug)]
+pub struct Veloera {
+    folder: TempDir,
+    launch: Launch,
+    child: Child,
+    address: String,
+}
+
+impl Veloera {
+    /// Starts one on an empty data directory and waits until it is ready.
+    pub async fn start(launch: Launch) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the data");
+        let child = spawn(&folder, &launch);
+        let mut started = Self { folder, launch, child, address: String::new() };
+        started.ready().await;
+        started
+    }
+
+    /// Starts it again on the same data, after it has ended.
+    pub async fn restart(&mut self) {
+        assert!(self.child.try_wait().expect("its state").is_some(), "it still runs");
+        self.child = spawn(&self.folder, &self.launch);
+        self.ready().await;
+    }
+
+    /// `kill -9`: it learns nothing of it.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it can be told");
+    }
+
+    /// Waits for the end that it was asked for.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait::until("the ordered end", STOP_MAX, async || child.try_wait().expect("its state")).await
+    }
+
+    /// Where its data is.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// `path` on the address it listens on now.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What `--demo` wrote for people and programs.
+    pub fn demo(&self) -> Value {
+        let text = fs::read_to_string(self.data_dir().join("demo.json")).expect("the demo was made");
+        serde_json::from_str(&text).expect("demo.json is JSON")
+    }
+
+    /// What `audit verify --json` says of its data, which must be that everything holds.
+    pub fn verified(&self) -> Value {
+        let data_dir = self.data_dir().display().to_string();
+        let output = binary::run(["audit", "verify", "--json", "--data-dir", &data_dir]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let report: Value = serde_json::from_str(&said)
+            .unwrap_or_else(|error| panic!("{error}: {said}{}", String::from_utf8_lossy(&output.stderr)));
+        assert!(output.status.success() && report["ok"] == true, "the history is not intact: {report:#}");
+        report
+    }
+
+    /// All that it printed in all its lives.
+    pub fn log(&self) -> String {
+        let log = fs::read(log_path(&self.folder)).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    async fn ready(&mut self) {
+        let http = Http::default();
+        let file = self.data_dir().join("listen");
+        let child = &mut self.child;
+        self.address = wait::until("readiness", START_MAX, async || {
+            let ended = child.try_wait().expect("its state");
+            assert!(ended.is_none(), "it ended while starting: {ended:?}");
+            let address = fs::read_to_string(&file).ok()?.trim().to_owned();
+            let ask = request(Method::GET, &format!("http://{address}/readyz"), "", None);
+            let ready = http.exchange(ask).await.is_ok_and(|answer| answer.status == StatusCode::OK);
+            ready.then_some(address)
+        })
+        .await;
+    }
+}
+
+impl Drop for Veloera {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+            eprintln!("--- the gateway's log ends with\n{}", shown.join("\n"));
+        }
+    }
+}
+
+fn log_path(folder: &TempDir) -> PathBuf {
+    folder.path().join("log")
+}
+
+fn spawn(folder: &TempDir, launch: &Launch) -> Child {
+    let data_dir = folder.path().join("data");
+    // The address of an earlier life must not be taken for this one's.
+    let _ = fs::remove_file(data_dir.join("listen"));
+    let log = File::options().create(true).append(true).open(log_path(folder)).expect("a log");
+    binary::command()
+        .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data_dir)
+        .current_dir(folder.path())
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .stdout(log.try_clone().expect("the log twice"))
+        .stderr(log)
+        .spawn()
+        .expect("the binary starts")
+}
