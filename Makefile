@@ -26,3 +26,10 @@ check:
 	infra/setup test
 	$(MAKE) lint
 	$(MAKE) test
+
+# What a call costs beside bare proxies, in one run. The machine should have nothing else to do.
+bench:
+	infra/setup bench
+	cargo build --release --locked -p veloera
+	cargo build --release --locked -p tests --bins
+	target/release/bench

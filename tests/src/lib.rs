@@ -4,6 +4,7 @@
 //! provider's bill and from [`price`].
 
 pub mod admin;
+pub mod bench;
 pub mod binary;
 pub mod chance;
 pub mod client;

@@ -77,6 +77,11 @@ impl Veloera {
         wait::until("the ordered end", STOP_MAX, async || child.try_wait().expect("its state")).await
     }
 
+    /// The process, as the system counts it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where its data is.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the routes say of themselves, and what they all have in common.
 
-mod common;
+mod shared;
 
 use utoipa::{
     Modify, OpenApi,
@@ -52,9 +52,9 @@ impl Modify for Keys {
             )
         };
         let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
-        components.add_security_scheme(common::ADMIN_KEY, bearer("An admin key, `vk-…`"));
-        components.add_security_scheme(common::API_KEY, bearer("A token's key, `sk-…`"));
-        for (scheme, name) in common::API_KEY_HEADERS {
+        components.add_security_scheme(shared::ADMIN_KEY, bearer("An admin key, `vk-…`"));
+        components.add_security_scheme(shared::API_KEY, bearer("A token's key, `sk-…`"));
+        for (scheme, name) in shared::API_KEY_HEADERS {
             components.add_security_scheme(scheme, header(name));
         }
     }
@@ -66,7 +66,7 @@ pub fn openapi() -> Document {
         .merge(router::client())
         .merge(router::admin())
         .merge(router::operations());
-    common::completed(routes.into_openapi())
+    shared::completed(routes.into_openapi())
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Closed => Self::new(
+            StoreError::Closed | StoreError::Aborted(_) => Self::new(
                 Code::Unavailable,
                 "the log took no more work in; send the request again, with the same Idempotency-Key",
             ),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
-    AccountId, Aggregate, JournalId, Log, TimeStamp,
+    AccountId, Aggregate, JournalId, LeaseId, Log, TimeStamp,
     account::{Account, AccountCommand, AccountEvent, AccountRefusal},
 };
 use eventlog::{
@@ -105,6 +105,25 @@ pub(crate) async fn all(
     let sql = format!("SELECT {COLUMNS} FROM accounts");
     let rows: Vec<Stored> = sqlx::query_as(&sql).fetch_all(connection).await?;
     rows.into_iter().map(|row| row.read().map(|(id, row)| (id, row.account))).collect()
+}
+
+/// A lease that is open, whose quota it is, and the journal that spends it.
+pub(crate) type OpenLease = (LeaseId, AccountId, JournalId);
+
+/// The list of open leases, as a snapshot sees it.
+pub(crate) async fn leases(connection: &mut SqliteConnection) -> Result<BTreeSet<OpenLease>, StoreError> {
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT lease_id, account_id, journal_id FROM leases").fetch_all(connection).await?;
+    let malformed = |_| StoreError::Malformed("lease");
+    rows.iter()
+        .map(|(lease, account, journal)| {
+            Ok((
+                lease.parse().map_err(malformed)?,
+                account.parse().map_err(malformed)?,
+                journal.parse().map_err(malformed)?,
+            ))
+        })
+        .collect()
 }
 
 /// How far each journal was taken in, as a snapshot sees it.

@@ -1,16 +1,16 @@
 //! The audit of money: every balance folded anew from the log, every bill computed anew, and compared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod fold;
+#[cfg(test)]
+mod tests;
 
-use domain::{
-    AccountId, Aggregate, CallId, JournalId, Log,
-    account::{Account, AccountEvent, Adjustment, Deduction, Flag, Limit},
-};
-use eventlog::{Heads, LogFault, LogReader, Recorded, StoreError, verify};
+use domain::{AccountId, CallId, JournalId, LeaseId, Log};
+use eventlog::{Heads, LogFault, LogReader, StoreError, verify};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::accounts::{self, account_event};
+use self::fold::Fold;
+use crate::accounts;
 
 /// The most faults that an audit lists.
 pub(crate) const FAULTS_MAX: usize = 100;
@@ -40,6 +40,14 @@ pub enum Broken {
         pending: u64,
         /// What the leases hold.
         leased: u64,
+    },
+    /// I1: the list of open leases, from which those of a dead process are given back, is not what the events say.
+    #[error("I1: {} of {} is listed as open or its events say so, but not both alike", .lease_id.prefixed(), .account_id.prefixed())]
+    Lease {
+        /// Whose quota.
+        account_id: AccountId,
+        /// Which lease.
+        lease_id: LeaseId,
     },
     /// I2: an account is overdrawn by more than flagged charges explain.
     #[error("I2: {} is overdrawn by {overdrawn} nano-dollars, flagged charges explain {explained}", .account_id.prefixed())]
@@ -127,131 +135,8 @@ pub async fn audit(reader: &LogReader) -> Result<Audit, StoreError> {
     audit.in_doubt = fold.in_doubt;
     audit.broken.append(&mut fold.broken);
     fold.compare(&accounts::all(snapshot.connection()).await?, &mut audit.broken);
+    fold.leases(&accounts::leases(snapshot.connection()).await?, &mut audit.broken);
     fold.cursors(&accounts::cursors(snapshot.connection()).await?, &mut audit.broken);
     audit.broken.truncate(FAULTS_MAX);
     Ok(audit)
-}
-
-/// The ledger log, folded.
-#[derive(Default)]
-struct Fold {
-    accounts: HashMap<AccountId, Account>,
-    /// What flagged charges may overdraw each account by.
-    explained: HashMap<AccountId, u128>,
-    ended: HashSet<(CallId, u32)>,
-    charged: BTreeMap<JournalId, u64>,
-    in_doubt: u64,
-    broken: Vec<Broken>,
-}
-
-impl Fold {
-    fn event(&mut self, recorded: &Recorded) -> Result<(), StoreError> {
-        let Some((id, event)) = account_event(recorded)? else { return Ok(()) };
-        if let AccountEvent::QuotaDeducted(deduction) = &event {
-            self.deduction(recorded.position, deduction);
-        }
-        self.explain(id, &event);
-        for account_id in event.touched(id).collect::<BTreeSet<_>>() {
-            self.accounts.entry(account_id).or_default().evolve(&event);
-        }
-        Ok(())
-    }
-
-    fn deduction(&mut self, position: u64, deduction: &Deduction) {
-        let (call_id, part) = (deduction.call_id, deduction.part);
-        if !self.ended.insert((call_id, part)) {
-            self.broken.push(Broken::EndedTwice { call_id, part, position });
-        }
-        let last = self.charged.entry(deduction.journal_id).or_default();
-        *last = deduction.seq.max(*last);
-        let bill = deduction.pinned.bill(&deduction.usage, deduction.service_tier.as_deref());
-        let has = |flag| deduction.flags.contains(&flag);
-        self.in_doubt += u64::from(has(Flag::InDoubt));
-        let billed = match () {
-            () if has(Flag::InDoubt) => bill.min(deduction.reserved_nanos),
-            () if has(Flag::Unanswered) => domain::Nanos::ZERO,
-            () => bill,
-        };
-        if billed != deduction.amount_nanos {
-            let (charged, billed) = (deduction.amount_nanos.get(), billed.get());
-            self.broken.push(Broken::Bill { position, charged, billed });
-        }
-    }
-
-    /// What may bring an account below its limit: charges beyond their leases, and what is said from outside.
-    fn explain(&mut self, id: AccountId, event: &AccountEvent) {
-        let mut explain = |id, nanos: u64| *self.explained.entry(id).or_default() += u128::from(nanos);
-        match event {
-            AccountEvent::QuotaDeducted(deduction) => {
-                for charge in &deduction.charges {
-                    explain(charge.account_id, charge.amount_nanos.minus(charge.freed_nanos).get());
-                }
-            }
-            AccountEvent::UsageReconciled(reconciliation) => {
-                for correction in &reconciliation.corrections {
-                    explain(correction.account_id, correction.posted_nanos.get());
-                }
-            }
-            AccountEvent::Adjusted { adjustment: Adjustment::Chargeback, amount_nanos, .. } => {
-                explain(id, amount_nanos.get());
-            }
-            AccountEvent::LimitChanged { .. } => {
-                let limit = self.accounts.get(&id).map(|account| account.limit);
-                if let Some(Limit::CreditNanos(nanos)) = limit {
-                    explain(id, nanos.get());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn compare(&self, stored: &HashMap<AccountId, Account>, broken: &mut Vec<Broken>) {
-        let ids: BTreeSet<&AccountId> = stored.keys().chain(self.accounts.keys()).collect();
-        for id in ids {
-            let folded = self.accounts.get(id).cloned().unwrap_or_default();
-            if stored.get(id) != Some(&folded) {
-                let stored = stored.get(id).map_or_else(|| "missing".to_owned(), sums);
-                broken.push(Broken::Balance { account_id: *id, stored, folded: sums(&folded) });
-            }
-            let leased = folded.leases.values().map(|lease| lease.unsettled().get()).sum();
-            if folded.pending_nanos != leased {
-                broken.push(Broken::Pending { account_id: *id, pending: folded.pending_nanos, leased });
-            }
-            self.overdrawn(*id, &folded, broken);
-        }
-    }
-
-    fn overdrawn(&self, account_id: AccountId, account: &Account, broken: &mut Vec<Broken>) {
-        let further = match account.limit {
-            Limit::Unlimited => return,
-            Limit::Prepaid => 0,
-            Limit::CreditNanos(nanos) => i128::from(nanos.get()),
-        };
-        let room = i128::from(account.available_nanos()) + further;
-        let explained = self.explained.get(&account_id).copied().unwrap_or(0);
-        if room < 0 && room.unsigned_abs() > explained {
-            broken.push(Broken::Overdrawn { account_id, overdrawn: room.unsigned_abs(), explained });
-        }
-    }
-
-    fn cursors(&self, stored: &HashMap<JournalId, u64>, broken: &mut Vec<Broken>) {
-        for (journal_id, seq) in &self.charged {
-            let cursor = stored.get(journal_id).copied().unwrap_or(0);
-            if cursor < *seq {
-                broken.push(Broken::Cursor { journal_id: *journal_id, cursor, seq: *seq });
-            }
-        }
-    }
-}
-
-fn sums(account: &Account) -> String {
-    format!(
-        "credit {} debit {} posted {} refunded {} pending {} in {} leases",
-        account.credit_nanos,
-        account.debit_nanos,
-        account.posted_nanos,
-        account.refunded_nanos,
-        account.pending_nanos,
-        account.leases.len()
-    )
 }

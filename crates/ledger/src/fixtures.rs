@@ -10,7 +10,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::ledger::{Fault, Faulty, Hand, Ledger};
+pub(crate) use self::ledger::{Faulty, Ledger, Line};
 
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
 /// Limits a token.
@@ -78,6 +78,31 @@ pub(crate) fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
 
 /// A call as it is handed to a node: on these accounts, nothing reserved yet.
 pub(crate) fn asked(n: u128, accounts: &[AccountId]) -> CallFacts {
-    let scopes = accounts.iter().map(|account_id| Scope { account_id: *account_id, lease_id: None }).collect();
+    let scopes =
+        accounts.iter().map(|account_id| Scope { account_id: *account_id, lease_id: None }).collect();
     CallFacts { scopes, ..facts(n, 0) }
+}
+
+/// Numbers that only their seed decides.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Below `bound`.
+    pub(crate) const fn below(&mut self, bound: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    /// A place in something of that length.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
 }

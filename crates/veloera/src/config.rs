@@ -146,12 +146,15 @@ impl Config {
         flags: Flags,
     ) -> Result<Self, ConfigError> {
         let mut raw = read_file(file)?;
+        // A bad value is an error even where a later source has a better one: it is wrong where it stands.
+        raw.clone().check(PathBuf::new())?;
         for (name, value) in environment.0 {
             if !raw.set(&name, value) {
                 let known = KEYS.iter().map(|key| key.to_uppercase()).collect::<Vec<_>>().join(", ");
                 return Err(ConfigError::Unknown { name: name.to_uppercase(), known });
             }
         }
+        raw.clone().check(PathBuf::new())?;
         raw.role = flags.role.map(Text).or(raw.role);
         raw.listen = flags.listen.map(Text).or(raw.listen);
         let data_dir = flags.data_dir.or(raw.data_dir.take().map(|text| text.0.into()));
@@ -212,8 +215,6 @@ fn ms(key: &'static str, text: Option<Text>, default: u64) -> Result<u64, Config
     let Some(Text(text)) = text else { return Ok(default) };
     match text.parse() {
         Ok(value @ 1..=TIMEOUT_MS_MAX) => Ok(value),
-        Ok(_) | Err(_) => {
-            Err(ConfigError::Value { key, must: "1 to 86400000 milliseconds", value: text })
-        }
+        Ok(_) | Err(_) => Err(ConfigError::Value { key, must: "1 to 86400000 milliseconds", value: text }),
     }
 }

@@ -17,7 +17,8 @@ pub(crate) struct DataDir(PathBuf);
 impl DataDir {
     /// Makes it where it is missing.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+        fs::create_dir_all(path)
+            .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
         Ok(Self(path.to_owned()))
     }
 

@@ -5,8 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use anyhow::Context;
 use api::{Ids, key, subject};
 use domain::{
-    AccountId, AdminKeyId, ChannelId, ChannelKeyId, CommandId, GroupName, ModelName, Nanos, Refusal,
-    UserId,
+    AccountId, AdminKeyId, ChannelId, ChannelKeyId, CommandId, GroupName, ModelName, Nanos, Refusal, UserId,
     account::{AccountCommand, Limit, Owner},
     api_token::{ApiToken, ApiTokenCommand, ApiTokenSpec, HashedKey},
     channel::{Channel, ChannelCommand, ChannelKey, ChannelSpec, key_place},
@@ -80,7 +79,8 @@ async fn make(log: &EventLog, base_url: String) -> anyhow::Result<Demo> {
         metadata: Metadata { actor: Some("demo".into()), ..Metadata::default() },
     };
     let plan = Plan::new(hashed_admin, hashed_api)?;
-    log.execute::<(), Refusal, _>(command, move |tx| Box::pin(async move { plan.carry_out(tx).await })).await?;
+    log.execute::<(), Refusal, _>(command, move |tx| Box::pin(async move { plan.carry_out(tx).await }))
+        .await?;
     Ok(Demo { base_url, admin_key, api_key, model: MODEL.into(), join_token: None })
 }
 
@@ -129,7 +129,8 @@ impl Plan {
         let key_id = AdminKeyId(Machine::uuid());
         let issue = UserCommand::IssueAdminKey { key_id, key: self.admin_key.clone() };
         tx.decide::<User, Refusal>(&user_id, issue).await?;
-        let open = AccountCommand::Open { account_id, owner: Owner::User(self.user_id), limit: Limit::Prepaid };
+        let open =
+            AccountCommand::Open { account_id, owner: Owner::User(self.user_id), limit: Limit::Prepaid };
         ledger::accounts::decide::<Refusal>(tx, account_id, open).await?;
         let deposit = AccountCommand::Deposit { amount: Nanos::from_dollars(DOLLARS), reason: "demo".into() };
         ledger::accounts::decide::<Refusal>(tx, account_id, deposit).await?;
@@ -139,7 +140,8 @@ impl Plan {
     async fn channel(&self, tx: &mut Tx) -> Result<(), Fault<Refusal>> {
         let channel_id = ChannelId(Machine::uuid());
         let key_id = ChannelKeyId(Machine::uuid());
-        let sealed = tx.sealer().seal(&key_place(channel_id, key_id), b"none").map_err(eventlog::StoreError::from)?;
+        let sealed =
+            tx.sealer().seal(&key_place(channel_id, key_id), b"none").map_err(eventlog::StoreError::from)?;
         let spec = ChannelSpec {
             name: MODEL.into(),
             provider: MODEL.into(),

@@ -33,7 +33,11 @@ impl api::Health for NodeHealth {
                     Err(error) => error.to_string(),
                 },
             },
-            Check { name: "directory", ok: directory < LAG_MAX, detail: format!("{directory} events behind") },
+            Check {
+                name: "directory",
+                ok: directory < LAG_MAX,
+                detail: format!("{directory} events behind"),
+            },
             Check { name: "calls", ok: calls < LAG_MAX, detail: format!("{calls} events behind") },
         ]
     }

@@ -24,6 +24,13 @@ pub(crate) fn start(config: &Config) -> Result<(), ConfigError> {
 
 /// Says why the process ends, to whoever started it.
 pub(crate) fn complain(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors name their cause already.
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
     // Where stderr is gone there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "veloera: {error:#}");
+    let _ = writeln!(std::io::stderr(), "veloera: {text}");
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::fixture::{Answered, Condition, MODEL, Node, node, node_with};
+use super::fixture::{Answered, Condition, MODEL, Node, node, node_with, patient};
 use crate::EdgeLimits;
 
 fn hello(stream: bool) -> Value {
@@ -133,7 +133,7 @@ async fn models_are_those_that_the_key_may_ask_for() {
 
 #[tokio::test]
 async fn what_is_not_there_is_said_in_the_clients_own_format() {
-    let limits = EdgeLimits { relay_body_bytes_max: 64, ..EdgeLimits::default() };
+    let limits = EdgeLimits { relay_body_bytes_max: 64, ..patient() };
     let node = node_with(Condition::Ready, limits).await;
     let (key, _) = token(&node, json!({"name": "t"})).await;
     for (method, path, body, status, code) in [

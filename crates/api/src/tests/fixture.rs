@@ -50,8 +50,13 @@ pub(super) struct Node {
     _folder: tempfile::TempDir,
 }
 
+/// Limits under which a slow machine is no failure.
+pub(super) fn patient() -> EdgeLimits {
+    EdgeLimits { position_wait_ms_max: 60_000, ..EdgeLimits::default() }
+}
+
 pub(super) async fn node() -> Node {
-    node_with(Condition::Ready, EdgeLimits::default()).await
+    node_with(Condition::Ready, patient()).await
 }
 
 pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::fixture::{Condition, node, node_with};
+use super::fixture::{Answered, Condition, Node, node, node_with, patient};
 use crate::EdgeLimits;
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_path_that_takes_other_methods_names_them() {
 
 #[tokio::test]
 async fn a_body_is_json_and_no_larger_than_it_may_be() {
-    let limits = EdgeLimits { admin_body_bytes_max: 64, ..EdgeLimits::default() };
+    let limits = EdgeLimits { admin_body_bytes_max: 64, ..patient() };
     let node = node_with(Condition::Ready, limits).await;
     let answered =
         node.ask("POST", "/api/v1/tokens").by(&node.root).text(&" ".repeat(65)).await_answer().await;
@@ -87,26 +87,32 @@ async fn a_body_is_json_and_no_larger_than_it_may_be() {
     assert_eq!((answered.status.as_u16(), answered.code().as_str()), (415, "unsupported_media_type"));
 }
 
+async fn read_at(node: &Node, position: &str) -> Answered {
+    let ask = node.ask("GET", "/api/v1/me").by(&node.root).header("if-position-at-least", position);
+    ask.await_answer().await
+}
+
 #[tokio::test]
-async fn a_read_waits_for_a_position_but_not_for_long() {
-    let limits = EdgeLimits { position_wait_ms_max: 20, ..EdgeLimits::default() };
-    let node = node_with(Condition::Ready, limits).await;
-    let at = async |position: &str| {
-        let ask = node.ask("GET", "/api/v1/me").by(&node.root).header("if-position-at-least", position);
-        ask.await_answer().await
-    };
-    let written =
-        node.ask("POST", "/api/v1/tokens").by(&node.root).json(json!({"name": "t"})).await_answer().await;
+async fn a_read_sees_what_the_write_has_done() {
+    let node = node().await;
+    let ask = node.ask("POST", "/api/v1/tokens").by(&node.root).json(json!({"name": "t"}));
+    let written = ask.await_answer().await;
     assert!(written.header("veloera-position").starts_with("control:"), "{written:?}");
-    assert_eq!(at(written.header("veloera-position")).await.status, 200);
-    let answered = at("control:999999").await;
+    assert_eq!(read_at(&node, written.header("veloera-position")).await.status, 200);
+    assert_eq!(read_at(&node, "soon").await.code(), "invalid_parameter");
+}
+
+#[tokio::test]
+async fn a_read_does_not_wait_for_ever() {
+    let limits = EdgeLimits { position_wait_ms_max: 1, ..EdgeLimits::default() };
+    let node = node_with(Condition::Ready, limits).await;
+    let answered = read_at(&node, "control:999999").await;
     assert_eq!((answered.status.as_u16(), answered.code().as_str()), (503, "position_not_reached"));
-    assert_eq!(at("soon").await.code(), "invalid_parameter");
 }
 
 #[tokio::test]
 async fn a_panic_ends_its_request_and_nothing_else() {
-    let node = node_with(Condition::Panics, EdgeLimits::default()).await;
+    let node = node_with(Condition::Panics, patient()).await;
     let answered = node.ask("GET", "/readyz").await_answer().await;
     assert_eq!((answered.status.as_u16(), answered.code().as_str()), (500, "internal"));
     assert!(!answered.header("x-request-id").is_empty());
@@ -115,7 +121,7 @@ async fn a_panic_ends_its_request_and_nothing_else() {
 
 #[tokio::test]
 async fn a_node_that_is_not_ready_says_what_is_missing() {
-    let node = node_with(Condition::Unready, EdgeLimits::default()).await;
+    let node = node_with(Condition::Unready, patient()).await;
     let answered = node.ask("GET", "/readyz").await_answer().await;
     assert_eq!(answered.status, 503);
     let checks = json!([{"name": "log", "ok": false, "detail": "position 1"}]);

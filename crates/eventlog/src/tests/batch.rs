@@ -54,11 +54,20 @@ async fn a_statement_that_fails_ends_its_own_decision_only() {
 
 #[tokio::test]
 async fn when_the_database_gives_up_a_transaction_everyone_in_it_hears_why_and_the_next_one_works() {
-    let mut bench = Bench::waiting(Vec::new()).await;
     // What SQLite does by itself when the disk is full.
-    let given_up = send(&bench.log, command(2), |tx| {
+    given_up_by("ROLLBACK").await;
+}
+
+#[tokio::test]
+async fn a_failed_transaction_that_is_still_open_is_undone_before_the_next_one() {
+    given_up_by("RELEASE job").await;
+}
+
+async fn given_up_by(statement: &'static str) {
+    let mut bench = Bench::waiting(Vec::new()).await;
+    let given_up = send(&bench.log, command(2), move |tx| {
         Box::pin(async move {
-            sqlx::query("ROLLBACK").execute(tx.connection()).await?;
+            sqlx::query(statement).execute(tx.connection()).await?;
             sqlx::query("INSERT INTO nowhere VALUES (1)").execute(tx.connection()).await?;
             Ok(())
         })

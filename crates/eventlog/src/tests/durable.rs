@@ -10,14 +10,14 @@ async fn the_database_refuses_to_change_drop_or_replace_an_event() {
     append(&bench.log, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await.unwrap();
     let mut raw = bench.raw().await;
     for table in ["control_events", "ledger_events"] {
+        let rest = format!(
+            "version, event_id, event_type, schema_version, '[]', metadata, recorded_at, leaf_hash FROM {table}"
+        );
         for statement in [
             format!("UPDATE {table} SET payload = '[]'"),
             format!("DELETE FROM {table}"),
-            format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"),
-            format!(
-                "REPLACE INTO {table} SELECT 2, stream, version, event_id, event_type, schema_version, '[]', \
-                     metadata, recorded_at, leaf_hash FROM {table}"
-            ),
+            format!("REPLACE INTO {table} SELECT position, 'note:2', {rest}"),
+            format!("REPLACE INTO {table} SELECT 2, stream, {rest}"),
         ] {
             let refused = sqlx::query(&statement).execute(&mut raw).await.unwrap_err().to_string();
             assert!(refused.contains("append-only"), "{statement}: {refused}");

@@ -32,7 +32,7 @@ impl Node {
         let journal_id = journal.id();
         let cursor = port.cursor(journal_id).await?;
         // Before anything is added: a disk that was rolled back could catch up with the ledger's count by that.
-        let place = upload::same_chain(journal_id, cursor, journal.reader(cursor.seq)?)?;
+        let place = upload::place_of(&journal, cursor)?;
         for ending in replay.endings(&options.boot_id, clock.wall()) {
             journal.append(&ending)?;
         }

@@ -7,11 +7,9 @@ use std::{
     time::Duration,
 };
 
-use domain::JournalId;
-
 use super::{Node, NodeError};
 use crate::{
-    journal::{Framed, JournalError, Reader},
+    journal::{Framed, Journal, JournalError, Reader},
     port::{Cursor, IngestError, RECORDS_MAX},
     step::Input,
 };
@@ -51,7 +49,7 @@ impl Node {
         }
     }
 
-    fn tidy(&self) {
+    pub(super) fn tidy(&self) {
         let ingested = *self.ingested.borrow();
         let now_ms = self.clock.boot_ms();
         let given_back = self.take(Input::Tick { now_ms }).map(drop);
@@ -83,10 +81,12 @@ impl Node {
         };
         self.sync(files).await?;
         let mut cursor = self.port.cursor(self.journal_id).await?;
+        // An answer may have been lost, or the ledger restored: what it says is what it has.
+        self.ingested.send_replace(cursor.seq);
         // What fails on the way leaves no place: the next upload looks for it anew.
         let mut reader = match place.take().filter(|reader| is_at(reader, cursor)) {
             Some(reader) => reader,
-            None => self.reader_at(cursor)?,
+            None => place_of(&self.inner.lock().journal, cursor)?,
         };
         while cursor.seq < durable {
             let records = batch(&mut reader, durable)?;
@@ -110,20 +110,17 @@ impl Node {
             error.into()
         })
     }
-
-    fn reader_at(&self, cursor: Cursor) -> Result<Reader, NodeError> {
-        let reader = self.inner.lock().journal.reader(cursor.seq)?;
-        Ok(same_chain(self.journal_id, cursor, reader)?)
-    }
 }
 
-/// A ledger that knows another record where this journal has its own was restored, or this disk was.
-pub(super) fn same_chain(
-    journal_id: JournalId,
-    cursor: Cursor,
-    reader: Reader,
-) -> Result<Reader, IngestError> {
-    if is_at(&reader, cursor) { Ok(reader) } else { Err(IngestError::Fork { journal_id, seq: cursor.seq }) }
+/// Where the journal goes on after what the ledger has. A ledger that has another record than this journal there, or
+/// one that this journal lacks, was given it by a copy of this journal: this disk was rolled back.
+pub(super) fn place_of(journal: &Journal, cursor: Cursor) -> Result<Reader, NodeError> {
+    let fork = || IngestError::Fork { journal_id: journal.id(), seq: cursor.seq };
+    if cursor.seq > journal.seq() {
+        return Err(fork().into());
+    }
+    let reader = journal.reader(cursor.seq)?;
+    if is_at(&reader, cursor) { Ok(reader) } else { Err(fork().into()) }
 }
 
 fn is_at(reader: &Reader, cursor: Cursor) -> bool {

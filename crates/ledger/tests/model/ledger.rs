@@ -21,7 +21,14 @@ impl Ledger {
     }
 
     /// Takes records `from..=to` in; `false` when records before them are missing.
-    pub(crate) fn ingest(&mut self, scope: &Scope, journal: JournalId, records: &[Record], from: u8, to: u8) -> bool {
+    pub(crate) fn ingest(
+        &mut self,
+        scope: &Scope,
+        journal: JournalId,
+        records: &[Record],
+        from: u8,
+        to: u8,
+    ) -> bool {
         let known = self.cursor(journal);
         if from > known + 1 {
             return false;
@@ -64,7 +71,9 @@ impl Ledger {
     }
 
     pub(crate) fn end(&mut self, id: LeaseId, how: LeaseState) {
-        let Some(lease) = self.leases.iter_mut().find(|l| l.id == id && l.state == LeaseState::Open) else { return };
+        let Some(lease) = self.leases.iter_mut().find(|l| l.id == id && l.state == LeaseState::Open) else {
+            return;
+        };
         lease.state = how;
         for pending in &mut self.pending {
             *pending -= lease.amount - lease.settled;

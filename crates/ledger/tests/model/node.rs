@@ -47,9 +47,7 @@ fn asks(scope: &Scope, state: &State, k: usize, next: &mut Next) {
 fn reserves(scope: &Scope, state: &State, k: usize, next: &mut Next) {
     let node = &state.nodes[k];
     for call in scope.calls().filter(|(of, _)| usize::from(*of) == k) {
-        let begun = |record: &Record| {
-            matches!(record, Record::Reserve(of, _) | Record::Settle(of, _, _) | Record::Void(of) if *of == call)
-        };
+        let begun = |record: &Record| matches!(record, Record::Reserve(of, _) | Record::Settle(of, _, _) | Record::Void(of) if *of == call);
         let flying = node.flights.iter().any(|flight| flight.call == call);
         if flying || node.journal.iter().any(begun) || state.upstream(call) != Upstream::Untouched {
             continue;
@@ -61,7 +59,12 @@ fn reserves(scope: &Scope, state: &State, k: usize, next: &mut Next) {
             let record = Record::Reserve(call, lease.id);
             let reserved = with(state, k, |node| {
                 node.leases[index].room -= ESTIMATE;
-                node.flights.push(Flight { call, lease: node.leases[index].id, sent: false, dispatched: false });
+                node.flights.push(Flight {
+                    call,
+                    lease: node.leases[index].id,
+                    sent: false,
+                    dispatched: false,
+                });
                 node.flights.sort_unstable();
                 if scope.is(Mutant::VolatileReserve) {
                     node.unwritten.push(record);
@@ -134,7 +137,10 @@ fn gives_back(scope: &Scope, state: &State, k: usize, next: &mut Next) {
     let node = &state.nodes[k];
     for (index, lease) in node.leases.iter().enumerate() {
         if lease.usable {
-            next.push((with(state, k, |node| node.leases[index].usable = false), format!("expire {:?}", lease.id)));
+            next.push((
+                with(state, k, |node| node.leases[index].usable = false),
+                format!("expire {:?}", lease.id),
+            ));
         }
         let in_use = node.flights.iter().any(|flight| flight.lease == lease.id);
         let closed = node.journal.contains(&Record::Close(lease.id));
@@ -225,7 +231,9 @@ fn restarts(scope: &Scope, state: &State, k: usize, next: &mut Next) {
 
 fn open_calls(journal: &[Record]) -> Vec<(super::state::Call, super::state::LeaseId)> {
     let ended = |call| {
-        journal.iter().any(|record| matches!(record, Record::Settle(of, _, _) | Record::Void(of) if *of == call))
+        journal
+            .iter()
+            .any(|record| matches!(record, Record::Settle(of, _, _) | Record::Void(of) if *of == call))
     };
     let reserved = journal.iter().filter_map(|record| match record {
         Record::Reserve(call, lease) => Some((*call, *lease)),

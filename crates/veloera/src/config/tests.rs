@@ -48,7 +48,9 @@ fn an_unknown_key_is_named() {
 
 #[test]
 fn a_bad_value_is_named_with_what_would_be_right() {
-    for (name, value) in [("listen", "nowhere"), ("log_format", "xml"), ("idle_timeout_ms", "0"), ("role", "boss")] {
+    for (name, value) in
+        [("listen", "nowhere"), ("log_format", "xml"), ("idle_timeout_ms", "0"), ("role", "boss")]
+    {
         let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(value), "{text}");

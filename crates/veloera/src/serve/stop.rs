@@ -41,12 +41,18 @@ where
     }
     parts.tasks.close();
     if tokio::time::timeout(drain, parts.tasks.wait()).await.is_err() {
-        tracing::warn!(open = parts.node.open_calls(), "calls without a client did not end in time: they are in doubt");
+        tracing::warn!(
+            open = parts.node.open_calls(),
+            "calls without a client did not end in time: they are in doubt"
+        );
     }
     parts.followers_stop.cancel();
     parts.followers.close();
     if tokio::time::timeout(HOME_MAX, parts.followers.wait()).await.is_err() {
-        tracing::warn!(records = parts.node.lag(), "the journal did not come home in time: the next start goes on");
+        tracing::warn!(
+            records = parts.node.lag(),
+            "the journal did not come home in time: the next start goes on"
+        );
     }
     if tokio::time::timeout(HOME_MAX, parts.into_appender()).await.is_err() {
         tracing::warn!("something still holds the log");

@@ -1,0 +1,272 @@
+//! A process that dies, at each step of a call.
+
+use std::{fs, path::Path, sync::Arc};
+
+use domain::account::{AttemptOutcome, Flag};
+use tempfile::TempDir;
+
+use super::{answered, reserve, sent};
+use crate::{
+    IngestError, LedgerPort, NodeError,
+    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, attempt, call},
+    journal::JournalError,
+};
+
+/// The amount and the flags of every charge.
+async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
+    let amounts = ledger.charges().await.into_iter();
+    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn before_anything_was_sent_it_costs_nothing() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    drop(node);
+    let node = ledger.node().await;
+    assert_eq!(node.open_calls(), 0);
+    assert_eq!(charges(&ledger).await, []);
+    assert_eq!(ledger.account(PAYER).await.available_nanos(), 100, "and its lease is given back");
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn under_another_boot_even_what_seems_unsent_is_in_doubt() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    drop(node);
+    ledger.node_over(Arc::new(ledger.bank.clone()), "boot 2").await.unwrap();
+    assert_eq!(charges(&ledger).await, [(10, vec![Flag::InDoubt, Flag::Counted])]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn after_it_was_sent_the_input_and_the_progress_are_charged_once() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    node.progress(call(1), 7).unwrap();
+    node.progress(call(1), 15).unwrap();
+    drop(node);
+    // Ten tokens of input and fifteen of output, a nano each.
+    let in_doubt = [(25, vec![Flag::InDoubt, Flag::Counted])];
+    for _ in 0..3 {
+        drop(ledger.node().await);
+        assert_eq!(charges(&ledger).await, in_doubt);
+    }
+    let payer = ledger.account(PAYER).await;
+    assert_eq!((payer.posted_nanos, payer.pending_nanos), (25, 0));
+    let audit = ledger.audit().await;
+    assert_eq!((audit.charges, audit.in_doubt), (1, 1));
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn in_doubt_never_costs_more_than_was_reserved() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 20).await.unwrap();
+    sent(&node, 1);
+    node.progress(call(1), 5_000).unwrap();
+    drop(node);
+    ledger.node().await;
+    assert_eq!(charges(&ledger).await, [(20, vec![Flag::InDoubt, Flag::Counted])]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn between_two_attempts_of_which_the_first_was_unbilled_it_costs_nothing() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    node.attempt_ended(call(1), 1, AttemptOutcome::Unbilled).unwrap();
+    drop(node);
+    ledger.node().await;
+    assert_eq!(charges(&ledger).await, []);
+}
+
+#[tokio::test]
+async fn after_it_was_settled_and_before_it_was_uploaded_it_is_charged_once() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    answered(&node, 1, 25);
+    drop(node);
+    assert_eq!(charges(&ledger).await, []);
+    for _ in 0..2 {
+        drop(ledger.node().await);
+        assert_eq!(charges(&ledger).await, [(25, vec![])]);
+    }
+    assert_eq!(ledger.account(PAYER).await.available_nanos(), 75);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn in_the_middle_of_an_upload_nothing_is_lost_or_doubled() {
+    for line in [Line::Torn, Line::AckLost, Line::Down] {
+        let ledger = Ledger::with(1_000).await;
+        let port = Faulty::new(&ledger, Line::Good);
+        let node = ledger.node_over(port.clone(), "boot 1").await.unwrap();
+        for n in 0..10 {
+            reserve(&node, n, 20).await.unwrap();
+            sent(&node, n);
+            answered(&node, n, 3);
+        }
+        port.set(line);
+        node.upload().await.unwrap_err();
+        // Where the ledger has it all and only the answer was lost, the next one has nothing to send.
+        assert_eq!(node.upload().await.is_ok(), line == Line::AckLost);
+        assert_eq!(node.lag() == 0, line == Line::AckLost);
+        drop(node);
+        port.set(Line::Good);
+        ledger.node_over(port, "boot 1").await.unwrap();
+        assert_eq!(charges(&ledger).await, vec![(3, vec![]); 10], "{line:?}");
+        assert_eq!(ledger.account(PAYER).await.available_nanos(), 970);
+        ledger.is_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_comes_back_needs_no_restart() {
+    let ledger = Ledger::with(1_000).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = ledger.node_over(port.clone(), "boot 1").await.unwrap();
+    for n in 0..10 {
+        reserve(&node, n, 20).await.unwrap();
+        answered(&node, n, 3);
+        port.set(if n % 2 == 0 { Line::Torn } else { Line::AckLost });
+        node.upload().await.unwrap_err();
+        port.set(Line::Good);
+    }
+    node.upload().await.unwrap();
+    assert_eq!(node.lag(), 0);
+    assert_eq!(charges(&ledger).await, vec![(3, vec![]); 10]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn the_leases_of_the_dead_go_back_after_their_charges() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    reserve(&node, 2, 40).await.unwrap();
+    answered(&node, 2, 40);
+    drop(node);
+    ledger.node().await;
+    let flags: Vec<_> = charges(&ledger).await.into_iter().map(|(_, flags)| flags).collect();
+    assert!(flags.iter().flatten().all(|flag| *flag != Flag::Late), "{flags:?}");
+    assert_eq!(ledger.bank.open_leases(JOURNAL).await.unwrap(), []);
+    assert_eq!(ledger.account(PAYER).await.pending_nanos, 0);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_away_keeps_a_node_from_opening_and_costs_nothing() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    drop(node);
+    let port = Faulty::new(&ledger, Line::Down);
+    for _ in 0..3 {
+        let Err(refused) = ledger.node_over(port.clone(), "boot 1").await else { panic!("it opened") };
+        assert!(matches!(refused, NodeError::Ingest(IngestError::Unavailable(_))), "{refused}");
+    }
+    port.set(Line::Good);
+    ledger.node_over(port, "boot 1").await.unwrap();
+    assert_eq!(charges(&ledger).await, [(10, vec![Flag::InDoubt, Flag::Counted])]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn two_nodes_on_one_directory_are_refused() {
+    let ledger = Ledger::with(100).await;
+    let first = ledger.node().await;
+    let port = Arc::new(ledger.bank.clone());
+    let Err(refused) = ledger.node_over(port, "boot 1").await else { panic!("it opened") };
+    assert!(matches!(refused, NodeError::Journal(JournalError::Locked(_))), "{refused}");
+    drop(first);
+    ledger.node().await;
+}
+
+/// A disk that is put back to where it was, while the ledger has taken in what came after: `missing` calls of it.
+async fn rolled_back(missing: u128) -> (Ledger, NodeError) {
+    let ledger = Ledger::with(1_000).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 20).await.unwrap();
+    answered(&node, 1, 3);
+    node.upload().await.unwrap();
+    drop(node);
+    let kept = TempDir::new().unwrap();
+    copy(&ledger.journal_dir(), kept.path());
+    let node = ledger.node().await;
+    for n in 0..missing {
+        reserve(&node, 2 + n, 20).await.unwrap();
+        answered(&node, 2 + n, 3);
+    }
+    node.upload().await.unwrap();
+    drop(node);
+    fs::remove_dir_all(ledger.journal_dir()).unwrap();
+    copy(kept.path(), &ledger.journal_dir());
+    let port = Arc::new(ledger.bank.clone());
+    let Err(refused) = ledger.node_over(port, "boot 1").await else { panic!("it opened") };
+    (ledger, refused)
+}
+
+#[tokio::test]
+async fn a_journal_that_was_rolled_back_is_reported_however_little_it_lacks() {
+    for missing in [0, 1, 2, 20] {
+        let (ledger, refused) = rolled_back(missing).await;
+        assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{missing}: {refused}");
+        assert_eq!(ledger.charges().await.len() as u128, 1 + missing);
+        ledger.is_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_rolled_back_is_left_as_it_was() {
+    let (ledger, _) = rolled_back(3).await;
+    let before = fs::read_dir(ledger.journal_dir()).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        (path.clone(), fs::read(path).unwrap())
+    });
+    let mut before: Vec<_> = before.filter(|(path, _)| path.extension().is_some()).collect();
+    let port = Arc::new(ledger.bank.clone());
+    assert!(ledger.node_over(port, "boot 1").await.is_err());
+    before.retain(|(path, bytes)| fs::read(path).unwrap() != *bytes);
+    assert!(before.is_empty(), "{} files changed", before.len());
+}
+
+#[tokio::test]
+async fn a_node_stops_uploading_to_a_ledger_that_knows_another_end() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    // Somebody with a copy of the journal was faster.
+    let cursor = ledger.bank.cursor(JOURNAL).await.unwrap();
+    let record = crate::record::Record::Void { call: super::super::whole(call(9)) };
+    let payload = record.encode().unwrap();
+    let link = cursor.link.next(&payload);
+    let framed = crate::journal::Framed { seq: cursor.seq + 1, payload, link };
+    ledger.bank.ingest(JOURNAL, vec![framed]).await.unwrap();
+    node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    answered(&node, 1, 25);
+    let refused = node.upload().await.unwrap_err();
+    assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{refused}");
+    assert_eq!(charges(&ledger).await, []);
+    assert_eq!(ledger.account(PAYER).await.pending_nanos, 60);
+}

@@ -1,0 +1,95 @@
+//! The gateway under measurement: the release binary, its accounts, and when it has done all it has to do.
+
+use std::{net::SocketAddr, time::Duration};
+
+use http::Method;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::{Admin, Http, Launch, Veloera, admin::text, http::request, price::MODEL};
+
+/// How many tokens share the account.
+const TOKENS: usize = 16;
+/// More than all rounds spend: a million dollars.
+const PAID_IN: u64 = 1_000_000_000_000_000;
+/// The longest that the ledger may take to come after.
+const QUIET_MAX: Duration = Duration::from_secs(20);
+/// Seldom enough not to be seen in what is measured.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A gateway with one channel to the provider.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    veloera: Veloera,
+    http: Http,
+    /// The keys of its tokens.
+    pub(super) keys: Vec<String>,
+}
+
+impl Gateway {
+    /// Starts one in front of the provider.
+    pub(super) async fn start(provider: SocketAddr) -> Self {
+        let veloera = Veloera::start(Launch::default()).await;
+        let admin = Admin::new(veloera.url(""), &text(&veloera.demo()["admin_key"]));
+        admin.delete_channels().await;
+        admin.channel(&format!("http://{provider}/v1"), &[MODEL], 0).await;
+        admin.deposit(&admin.own_account().await, PAID_IN).await;
+        let mut keys = Vec::new();
+        for number in 0..TOKENS {
+            keys.push(admin.token(&format!("of the bench, {number}"), None).await.key);
+        }
+        Self { veloera, http: Http::default(), keys }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.veloera.pid()
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        let url = self.veloera.url("");
+        url.trim_start_matches("http://").parse().expect("it listens on an address")
+    }
+
+    /// Waits until the ledger and the read models have come after, and says how long that took.
+    /// `None`: they did not within [`QUIET_MAX`].
+    pub(super) async fn quiet(&self) -> Option<Duration> {
+        let start = Instant::now();
+        while self.behind().await > 0 {
+            if start.elapsed() > QUIET_MAX {
+                return None;
+            }
+            sleep(PAUSE).await;
+        }
+        Some(start.elapsed())
+    }
+
+    /// How many records and events are still on their way.
+    async fn behind(&self) -> u64 {
+        let ask = request(Method::GET, &self.veloera.url("/readyz"), "", None);
+        let view = self.http.exchange(ask).await.expect("the gateway says how it is").json();
+        let checks = view["checks"].as_array().expect("it lists its parts");
+        checks.iter().map(count).sum()
+    }
+}
+
+/// The number with which a part says how far behind it is. A part that says something else is not well.
+fn count(check: &Value) -> u64 {
+    let detail = text(&check["detail"]);
+    let number = detail.split(' ').next().and_then(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("the gateway is not well: {check}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::count;
+
+    #[test]
+    fn a_part_says_how_far_behind_it_is() {
+        assert_eq!(
+            count(&json!({ "name": "journal", "ok": true, "detail": "12 records to bring home" })),
+            12
+        );
+    }
+}

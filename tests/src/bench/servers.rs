@@ -1,0 +1,73 @@
+//! Everything that runs: the provider, and each server in front of it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{gateway::Gateway, helper::Helper, nginx::Nginx, processes, provider, proxy};
+
+/// What is loaded.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) name: &'static str,
+    pub(super) address: SocketAddr,
+    pub(super) pid: u32,
+    /// Whose tokens ask: the gateway's at each server, so that all get the same bytes.
+    pub(super) keys: Vec<String>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Gateway(Box<Gateway>),
+    Nginx { _nginx: Nginx },
+    Helper { _helper: Helper },
+}
+
+/// All of them. The yardstick of the ratios comes first.
+#[derive(Debug)]
+pub(super) struct Servers {
+    all: [Server; 3],
+    _provider: Helper,
+}
+
+impl Servers {
+    /// Starts everything.
+    pub(super) async fn start() -> Self {
+        let provider = provider::start();
+        let nginx = Nginx::start(provider.address).await;
+        let proxy = proxy::start(provider.address);
+        let gateway = Gateway::start(provider.address).await;
+        let keys = gateway.keys.clone();
+        let server = |name, address, pid, kind| Server { name, address, pid, keys: keys.clone(), kind };
+        let all = [
+            server("nginx", nginx.address, nginx.pid(), Kind::Nginx { _nginx: nginx }),
+            server("bare hyper proxy", proxy.address, proxy.pid(), Kind::Helper { _helper: proxy }),
+            server("Veloera", gateway.address(), gateway.pid(), Kind::Gateway(Box::new(gateway))),
+        ];
+        Self { all, _provider: provider }
+    }
+
+    pub(super) fn all(&self) -> &[Server] {
+        &self.all
+    }
+
+    /// What each holds in memory, in KiB.
+    pub(super) fn resident(&self) -> Vec<(&'static str, u64)> {
+        self.all.iter().map(|server| (server.name, processes::resident_kib(server.pid))).collect()
+    }
+}
+
+impl Server {
+    /// Waits until all that was asked of it is done, and says how long that took; `None`: too long.
+    pub(super) async fn quiet(&self) -> Option<Duration> {
+        match &self.kind {
+            Kind::Gateway(gateway) => gateway.quiet().await,
+            // Who only proxies has nothing left to do once it has answered.
+            Kind::Nginx { .. } | Kind::Helper { .. } => Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether its threads have names that say what they do.
+    pub(super) const fn has_named_threads(&self) -> bool {
+        matches!(self.kind, Kind::Gateway(_))
+    }
+}
