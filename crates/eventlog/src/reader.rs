@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{Heads, Recorded, StoreError, leaf::table, tx::signed};
+use crate::{Heads, Recorded, StoreError, leaf::table};
 
 /// The most events that are read at once.
 pub const PAGE_MAX: usize = 1_000;
@@ -220,4 +220,9 @@ pub(crate) fn recorded(log: Log, row: &SqliteRow) -> Result<Recorded, StoreError
         recorded_at: TimeStamp::from_micros(row.try_get(8)?),
         leaf_hash: leaf_hash.try_into().map_err(|_| StoreError::Malformed("leaf hash"))?,
     })
+}
+
+/// Positions and versions are far below 2⁶³.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! The memory of commands that were carried out: a repeat answers the same.
 
-use crate::{Command, Heads, StoreError, Tx, tx::signed};
+use crate::{Command, Heads, StoreError, Tx, reader::signed};
 
 /// How long the answer to a command is kept, in microseconds: ten minutes.
 const ANSWER_KEPT_US: i64 = 600 * 1_000_000;

@@ -10,7 +10,6 @@ use futures_util::future::BoxFuture;
 use sqlx::SqliteConnection;
 
 use self::heads::Head;
-pub(crate) use self::heads::signed;
 use crate::{
     Clock, Component, Fault, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, stream_name,
 };

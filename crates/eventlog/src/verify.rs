@@ -6,7 +6,11 @@ use domain::Log;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use crate::{LogSnapshot, Recorded, StoreError, leaf::table, reader::recorded, tx::signed};
+use crate::{
+    LogSnapshot, Recorded, StoreError,
+    leaf::table,
+    reader::{recorded, signed},
+};
 
 /// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

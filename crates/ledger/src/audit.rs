@@ -1,6 +1,7 @@
 //! The audit of money: every balance folded anew from the log, every bill computed anew, and compared.
 
 mod fold;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use self::fold::Fold;
+pub use self::replay::{Replay, replay};
 use crate::accounts;
 
 /// The most faults that an audit lists.
@@ -122,13 +124,36 @@ fn texts<S: serde::Serializer>(broken: &[Broken], serializer: S) -> Result<S::Ok
 /// # Errors
 /// When the database cannot be read, or an event cannot.
 pub async fn audit(reader: &LogReader) -> Result<Audit, StoreError> {
+    audit_with(reader, |_| ()).await
+}
+
+/// How far a reading of the history has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The log that is being read.
+    pub log: Log,
+    /// The event at hand.
+    pub position: u64,
+    /// The last one that will be read.
+    pub end: u64,
+}
+
+/// The same, and `seen` hears of every event that is read.
+///
+/// # Errors
+/// When the database cannot be read, or an event cannot.
+pub async fn audit_with(reader: &LogReader, mut seen: impl FnMut(Progress)) -> Result<Audit, StoreError> {
     let mut snapshot = reader.snapshot().await?;
     let events = snapshot.heads().await?;
     let mut audit = Audit { events, ..Audit::default() };
     let mut fold = Fold::default();
     for log in Log::ALL {
-        let faults =
-            verify(&mut snapshot, log, events.of(log), FAULTS_MAX, |event| fold.event(event)).await?;
+        let end = events.of(log);
+        let faults = verify(&mut snapshot, log, end, FAULTS_MAX, |event| {
+            seen(Progress { log, position: event.position, end });
+            fold.event(event)
+        })
+        .await?;
         audit.broken.extend(faults.into_iter().map(Broken::Log));
     }
     audit.charges = fold.ended.len() as u64;

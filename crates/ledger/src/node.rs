@@ -81,6 +81,11 @@ pub enum NodeError {
     /// The ledger would not take the journal in.
     #[error(transparent)]
     Ingest(#[from] crate::port::IngestError),
+    /// What would be reserved now might never be charged.
+    #[error(
+        "nothing more is reserved here: the disk failed, or the journal was rolled back; the log says which"
+    )]
+    Broken,
 }
 
 /// Why nothing was reserved.
@@ -111,7 +116,7 @@ pub struct Node {
     journal_id: JournalId,
     port: Arc<dyn LedgerPort>,
     clock: Arc<dyn NodeClock>,
-    /// The disk failed: what is open can still be settled, nothing new is reserved.
+    /// The disk failed or was rolled back: what is open can still be settled, nothing new is reserved.
     broken: AtomicBool,
     lending: lend::Lending,
     /// The last record that the ledger has.
@@ -222,7 +227,7 @@ impl Node {
     /// Why not.
     pub fn admits(&self) -> Result<(), NodeError> {
         if self.broken.load(Ordering::Acquire) {
-            return Err(JournalError::Full.into());
+            return Err(NodeError::Broken);
         }
         let mut inner = self.inner.lock();
         // The file that is allocated ahead may just have come into use: that is no reason to refuse.

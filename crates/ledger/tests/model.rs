@@ -4,6 +4,12 @@
 //! knows `Sent`, power loss against the watermark of what is durable, a database restored from a backup, charges beyond
 //! the estimate, and calls that are charged to two accounts at once. Each broken variant must be caught.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the model counts to a handful; small states are fast states"
+)]
+#![expect(clippy::panic, reason = "a helper of tests")]
+
 #[path = "model/explore.rs"]
 mod explore;
 #[path = "model/invariants.rs"]

@@ -28,7 +28,7 @@ impl Inline for Seen {
             for event in events {
                 sqlx::query("INSERT INTO seen VALUES (?, ?)")
                     .bind(event.log.as_str())
-                    .bind(crate::tx::signed(event.position))
+                    .bind(crate::reader::signed(event.position))
                     .execute(&mut *connection)
                     .await?;
                 if event.payload.contains("fail") {

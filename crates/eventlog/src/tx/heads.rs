@@ -54,7 +54,7 @@ impl Tx {
             let head = self.heads[log as usize];
             if head.position > before.0[log as usize].position {
                 sqlx::query("UPDATE heads SET position = ?, recorded_at = ? WHERE log = ?")
-                    .bind(signed(head.position))
+                    .bind(crate::reader::signed(head.position))
                     .bind(head.recorded_at.micros())
                     .bind(log.as_str())
                     .execute(&mut self.connection)
@@ -63,11 +63,6 @@ impl Tx {
         }
         Ok(())
     }
-}
-
-/// Positions and versions are far below 2⁶³.
-pub(crate) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Both heads, each of which must be where its log ends.

@@ -43,10 +43,12 @@ impl Node {
         self.upload_or_report().await;
     }
 
-    async fn upload_or_report(&self) {
-        if let Err(error) = self.upload().await {
-            tracing::error!(%error, journal_id = %self.journal_id, "the journal was not brought home; trying again");
-        }
+    pub(super) async fn upload_or_report(&self) {
+        let Err(error) = self.upload().await else { return };
+        // What cannot be brought home must not grow.
+        let forked = matches!(error, NodeError::Ingest(IngestError::Fork { .. }));
+        self.broken.fetch_or(forked, Ordering::AcqRel);
+        tracing::error!(%error, journal_id = %self.journal_id, "the journal was not brought home; trying again");
     }
 
     pub(super) fn tidy(&self) {

@@ -1,47 +1,64 @@
-//! `veloera audit`.
+//! `veloera audit`: reads the history, beside a running server if there is one.
 
-use std::{io::Write, process::ExitCode};
+mod asked;
+mod export;
+mod meter;
+mod replay;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use serde::Serialize;
+use clap::Subcommand;
+use eventlog::LogReader;
+use tokio::runtime::Runtime;
 
-use crate::{config::Config, data_dir::DataDir, pools};
+use self::asked::Usage;
+use super::Place;
+use crate::{config::Flags, data_dir::DataDir, pools, telemetry};
 
-#[derive(Serialize)]
-struct Report<'a> {
-    ok: bool,
-    #[serde(flatten)]
-    audit: &'a ledger::Audit,
+#[derive(Debug, Subcommand)]
+pub(super) enum Audit {
+    /// Re-reads both logs, folds every balance anew, and says which invariant does not hold.
+    Verify(verify::Verify),
+    /// Folds the ledger log up to a position, and prints what every account came to then.
+    Replay(replay::Replay),
+    /// Writes the events as they are stored, one JSON object a line.
+    Export(export::Export),
 }
 
-/// Verifies, beside a running server if there is one; exits 1 when an invariant does not hold.
-pub(super) fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let database = DataDir::existing(&config.data_dir)?.database();
-    let runtime = pools::single("control")?;
-    let audit = runtime.block_on(async {
-        let reader = eventlog::connect_read_only(&database).await?;
-        ledger::audit(&reader).await
-    });
-    let audit = audit.with_context(|| format!("{} cannot be verified", database.display()))?;
-    let ok = audit.broken.is_empty();
-    let mut out = std::io::stdout().lock();
-    if json {
-        serde_json::to_writer(&mut out, &Report { ok, audit: &audit })?;
-        writeln!(out)?;
-    } else {
-        people(&mut out, &audit)?;
+impl Audit {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let done = match self {
+            Self::Verify(verify) => verify.run(),
+            Self::Replay(replay) => replay.run(),
+            Self::Export(export) => export.run(),
+        };
+        match done {
+            Err(error) if error.is::<Usage>() => {
+                telemetry::complain(&error);
+                Ok(ExitCode::from(crate::USAGE))
+            }
+            done => done,
+        }
     }
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn people(out: &mut impl Write, audit: &ledger::Audit) -> std::io::Result<()> {
-    for broken in &audit.broken {
-        writeln!(out, "BROKEN  {broken}")?;
+/// The database of a data directory, opened to be read only.
+struct History {
+    path: PathBuf,
+    runtime: Runtime,
+    reader: LogReader,
+}
+
+impl History {
+    fn open(place: Place) -> anyhow::Result<Self> {
+        let config = place.config(Flags::default())?;
+        let path = DataDir::existing(&config.data_dir)?.database();
+        let runtime = pools::single("control")?;
+        let reader = runtime
+            .block_on(eventlog::connect_read_only(&path))
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Self { path, runtime, reader })
     }
-    let verdict = if audit.broken.is_empty() { "every invariant holds" } else { "the history is not intact" };
-    writeln!(
-        out,
-        "{verdict}: {} control events, {} ledger events, {} charges, {} of them in doubt",
-        audit.events.control, audit.events.ledger, audit.charges, audit.in_doubt
-    )
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{answered, reserve, sent};
 use crate::{
-    IngestError, LedgerPort, NodeError,
+    IngestError, LedgerPort, NodeError, ReserveError,
     fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, attempt, call},
     journal::JournalError,
 };
@@ -252,7 +252,7 @@ async fn a_journal_that_was_rolled_back_is_left_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_node_stops_uploading_to_a_ledger_that_knows_another_end() {
+async fn a_node_whose_ledger_knows_another_end_uploads_and_reserves_nothing_more() {
     let ledger = Ledger::with(100).await;
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
@@ -267,6 +267,9 @@ async fn a_node_stops_uploading_to_a_ledger_that_knows_another_end() {
     answered(&node, 1, 25);
     let refused = node.upload().await.unwrap_err();
     assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{refused}");
+    node.upload_or_report().await;
+    let refused = reserve(&node, 2, 10).await;
+    assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
     assert_eq!(charges(&ledger).await, []);
     assert_eq!(ledger.account(PAYER).await.pending_nanos, 60);
 }

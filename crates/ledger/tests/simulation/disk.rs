@@ -1,0 +1,122 @@
+//! A node's disk. What its process wrote outlives the process; a power loss leaves any prefix that holds what was made
+//! durable, and may tear or spoil what follows.
+
+use domain::JournalId;
+use ledger::{
+    Cursor, Link,
+    journal::Framed,
+    record::{Record, RecordError},
+};
+
+use super::dice::Dice;
+
+const LENGTH_BYTES: usize = 4;
+const HASH_BYTES: usize = 32;
+
+/// A journal on it, framed as the real one: length, payload, link.
+pub(crate) struct Disk {
+    pub(crate) journal_id: JournalId,
+    bytes: Vec<u8>,
+    /// How many bytes survive a power loss.
+    durable: usize,
+    frames: Vec<Framed>,
+    /// Where each frame ends.
+    ends: Vec<usize>,
+}
+
+impl Disk {
+    pub(crate) const fn new(journal_id: JournalId) -> Self {
+        Self { journal_id, bytes: Vec::new(), durable: 0, frames: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Writes one record and says its number.
+    pub(crate) fn append(&mut self, record: &Record) -> Result<u64, RecordError> {
+        let payload = record.encode()?;
+        let link = self.end().link.next(&payload);
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(&payload);
+        self.bytes.extend_from_slice(&link.0);
+        self.ends.push(self.bytes.len());
+        self.frames.push(Framed { seq: self.seq() + 1, payload, link });
+        Ok(self.seq())
+    }
+
+    /// The last record's number.
+    pub(crate) const fn seq(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
+    /// The last record.
+    pub(crate) fn end(&self) -> Cursor {
+        self.at(self.seq()).unwrap_or_default()
+    }
+
+    /// A record's place in the chain; `None` where there is no such record.
+    pub(crate) fn at(&self, seq: u64) -> Option<Cursor> {
+        let Some(before) = seq.checked_sub(1) else { return Some(Cursor::default()) };
+        let frame = self.frames.get(usize::try_from(before).ok()?)?;
+        Some(Cursor { seq, link: frame.link })
+    }
+
+    /// The last record that survives a power loss.
+    pub(crate) fn durable_seq(&self) -> u64 {
+        self.ends.partition_point(|end| *end <= self.durable) as u64
+    }
+
+    pub(crate) const fn sync(&mut self) {
+        self.durable = self.bytes.len();
+    }
+
+    /// The records of these numbers.
+    pub(crate) fn framed(&self, first: u64, last: u64) -> Vec<Framed> {
+        self.frames.iter().filter(|frame| (first..=last).contains(&frame.seq)).cloned().collect()
+    }
+
+    /// Every record that can be read.
+    pub(crate) fn records(&self) -> Result<Vec<Record>, RecordError> {
+        self.frames.iter().map(|frame| Record::decode(&frame.payload)).collect()
+    }
+
+    /// The machine loses power; says whether a record was torn or spoilt.
+    pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> bool {
+        let left = self.durable + dice.index(self.bytes.len() - self.durable + 1);
+        self.bytes.truncate(left);
+        if left > self.durable && dice.once_in(3) {
+            let spoilt = self.durable + dice.index(left - self.durable);
+            self.bytes[spoilt] ^= 1 << dice.below(8);
+        }
+        self.read();
+        let torn = self.ends.last().copied().unwrap_or(0) < self.bytes.len();
+        self.durable = self.bytes.len();
+        torn
+    }
+
+    /// A process opens the journal: what is no record at its end is cut off.
+    pub(crate) fn open(&mut self) -> Result<Vec<Record>, RecordError> {
+        self.read();
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        self.durable = self.durable.min(self.bytes.len());
+        self.records()
+    }
+
+    /// Finds the records anew, from the bytes alone.
+    fn read(&mut self) {
+        (self.frames, self.ends) = (Vec::new(), Vec::new());
+        let (mut rest, mut link) = (self.bytes.as_slice(), Link::default());
+        while let Some((payload, after)) = frame(rest, link) {
+            link = link.next(payload);
+            self.frames.push(Framed { seq: self.frames.len() as u64 + 1, payload: payload.to_owned(), link });
+            self.ends.push(self.bytes.len() - after.len());
+            rest = after;
+        }
+    }
+}
+
+/// The payload at the start of `bytes` and what follows it, where that continues the chain.
+fn frame(bytes: &[u8], before: Link) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    let (payload, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let (hash, rest) = rest.split_first_chunk::<HASH_BYTES>()?;
+    (Link(*hash) == before.next(payload)).then_some((payload, rest))
+}
