@@ -105,7 +105,7 @@ pub struct Audit {
     pub charges: u64,
     /// How many of them in doubt.
     pub in_doubt: u64,
-    /// What does not hold, at most [`FAULTS_MAX`] of it.
+    /// What does not hold, at most `FAULTS_MAX` of it.
     #[serde(serialize_with = "texts")]
     pub broken: Vec<Broken>,
 }

@@ -236,7 +236,7 @@ impl Journal {
         (files, self.seq)
     }
 
-    /// Removes what is ingested up to `seq` and older than `keep`, or more than [`SEGMENTS_KEPT`] files; never the file
+    /// Removes what is ingested up to `seq` and older than `keep`, or more than `SEGMENTS_KEPT` files; never the file
     /// in use.
     ///
     /// # Errors

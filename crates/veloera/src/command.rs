@@ -34,7 +34,7 @@ enum Command {
     Schemas(Schemas),
     /// Reads the history.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(audit::Audit),
 }
 
 #[derive(Args, Debug)]
@@ -70,21 +70,6 @@ struct Schemas {
     out: PathBuf,
 }
 
-#[derive(Debug, Subcommand)]
-enum Audit {
-    /// Re-reads both logs, folds every balance anew, and says which invariant does not hold.
-    Verify(Verify),
-}
-
-#[derive(Args, Debug)]
-struct Verify {
-    #[command(flatten)]
-    place: Place,
-    /// Prints one JSON object instead of lines for people.
-    #[arg(long)]
-    json: bool,
-}
-
 impl Place {
     fn config(self, flags: Flags) -> Result<Config, crate::config::ConfigError> {
         Config::read(self.config.as_deref(), Environment::read(), Flags { data_dir: self.data_dir, ..flags })
@@ -101,9 +86,7 @@ impl Cli {
             Command::Migrate(place) => migrate::run(&place.config(Flags::default())?)?,
             Command::Openapi => openapi::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,
-            Command::Audit(Audit::Verify(verify)) => {
-                return audit::verify(&verify.place.config(Flags::default())?, verify.json);
-            }
+            Command::Audit(audit) => return audit.run(),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -21,7 +21,7 @@ impl Dice {
     }
 
     /// From `least` to `most`, both included.
-    pub(crate) const fn from_to(&mut self, least: u64, most: u64) -> u64 {
+    pub(crate) const fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
 

@@ -78,6 +78,14 @@ impl Disk {
         self.frames.iter().map(|frame| Record::decode(&frame.payload)).collect()
     }
 
+    /// Takes back what the process did not come to write before it died.
+    pub(crate) fn unwrite(&mut self, last: u64) {
+        let kept = usize::try_from(last).unwrap_or(usize::MAX);
+        self.frames.truncate(kept);
+        self.ends.truncate(kept);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The machine loses power; says whether a record was torn or spoilt.
     pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> bool {
         let left = self.durable + dice.index(self.bytes.len() - self.durable + 1);

@@ -1,5 +1,7 @@
 //! Ways to break the protocol where the simulation joins the real parts: each must be noticed.
 
+use super::rule::Rule;
+
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutant {
@@ -19,14 +21,16 @@ pub(crate) enum Mutant {
     TrustAfterPowerLoss,
     /// A call on two accounts is charged to one.
     FirstAccountOnly,
-    /// A record is changed after it was chained.
-    ForgeRecord,
+    /// A process goes on spending what the one before it held.
+    SpendDeadLeases,
+    /// A lease that was granted without an answer is forgotten.
+    ForgetLost,
     /// A call costs more than its provider billed.
     Overcharge,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DropSettle,
         Self::DoubleSettle,
         Self::VoidInDoubt,
@@ -35,7 +39,24 @@ impl Mutant {
         Self::SendUnsynced,
         Self::TrustAfterPowerLoss,
         Self::FirstAccountOnly,
-        Self::ForgeRecord,
+        Self::SpendDeadLeases,
+        Self::ForgetLost,
         Self::Overcharge,
     ];
+
+    /// By what it is found out.
+    pub(crate) const fn breaks(self) -> Rule {
+        match self {
+            Self::DoubleSettle => Rule::EndsOnce,
+            Self::CloseInUse | Self::SpendDeadLeases => Rule::Overspent,
+            Self::UploadUnsynced => Rule::Cursors,
+            Self::ForgetLost => Rule::Balances,
+            Self::DropSettle
+            | Self::VoidInDoubt
+            | Self::SendUnsynced
+            | Self::TrustAfterPowerLoss
+            | Self::FirstAccountOnly
+            | Self::Overcharge => Rule::Charged,
+        }
+    }
 }

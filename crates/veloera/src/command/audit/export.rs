@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use domain::Log;
-use eventlog::{LogReader, PAGE_MAX};
+use eventlog::{LogFault, LogReader, PAGE_MAX};
 
 use self::line::Line;
 use super::{
@@ -116,6 +116,10 @@ async fn write<W: Write, M: Write, C: Fn() -> u64>(
                 bail!("the {log} log ends at {after}, before its head; run `veloera audit verify`");
             }
             for event in &events {
+                // What was changed is no evidence, and no reader of the file could tell.
+                if event.expected_hash(reader.log_id(log)) != event.leaf_hash {
+                    return Err(LogFault::Changed { log, position: event.position }.into());
+                }
                 serde_json::to_writer(&mut out, &Line::of(event)?)?;
                 out.write_all(b"\n")?;
                 after = event.position;

@@ -34,7 +34,9 @@ impl Meter<Stderr, fn() -> u64> {
     }
 
     fn new(out: Option<Stderr>) -> Self {
-        Self { out, clock_ms: || Machine.boot_ms(), due_ms: 0, shown: false }
+        // What is read before anybody wonders needs no line.
+        let due_ms = Machine.boot_ms() + PAUSE_MS;
+        Self { out, clock_ms: || Machine.boot_ms(), due_ms, shown: false }
     }
 }
 

@@ -47,17 +47,7 @@ impl Replay {
         let (replay, control_position) = replayed
             .with_context(|| format!("{} cannot be replayed", history.path.display()))
             .map_err(plain)?;
-        if let Some(fault) = replay.fault {
-            bail!("the history up to there proves nothing: {fault}; `veloera audit verify` tells more");
-        }
-        let wanted = |id: &AccountId| account.is_none_or(|account| account == *id);
-        let rows = replay.accounts.iter().filter(|(id, _)| wanted(id));
-        let accounts: Vec<_> = rows.map(|(id, row)| AccountView::of(*id, row)).collect();
-        if let Some(id) = account.filter(|_| accounts.is_empty()) {
-            bail!("no event up to ledger position {} is about account {id}", replay.position);
-        }
-        let (position, recorded_at) = (replay.position, replay.recorded_at);
-        let view = View { log: Log::Ledger, position, recorded_at, control_position, accounts };
+        let view = view(&replay, control_position, account)?;
         let mut out = BufWriter::new(std::io::stdout().lock());
         if self.json {
             serde_json::to_writer(&mut out, &view)?;
@@ -68,6 +58,25 @@ impl Replay {
         out.flush()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is shown of a replay: all of it, or the one account that was asked for.
+fn view(
+    replay: &ledger::Replay,
+    control_position: Option<u64>,
+    account: Option<AccountId>,
+) -> anyhow::Result<View> {
+    let (position, recorded_at) = (replay.position, replay.recorded_at);
+    if let Some(fault) = &replay.fault {
+        bail!("the history up to there proves nothing: {fault}; `veloera audit verify` tells more");
+    }
+    let wanted = |id: &AccountId| account.is_none_or(|account| account == *id);
+    let rows = replay.accounts.iter().filter(|(id, _)| wanted(id));
+    let accounts: Vec<_> = rows.map(|(id, row)| AccountView::of(*id, row)).collect();
+    if let Some(id) = account.filter(|_| accounts.is_empty()) {
+        bail!("no event up to ledger position {position} is about account {id}");
+    }
+    Ok(View { log: Log::Ledger, position, recorded_at, control_position, accounts })
 }
 
 /// An error of use says all by itself.
@@ -120,11 +129,7 @@ async fn recorded_by(reader: &LogReader, control_position: u64, head: u64) -> Re
 }
 
 /// When an event was recorded; `None` before the first, which is before all.
-async fn recorded_at(
-    reader: &LogReader,
-    log: Log,
-    position: u64,
-) -> Result<Option<TimeStamp>, StoreError> {
+async fn recorded_at(reader: &LogReader, log: Log, position: u64) -> Result<Option<TimeStamp>, StoreError> {
     let Some(before) = position.checked_sub(1) else { return Ok(None) };
     let event: Option<Recorded> = reader.read(log, before, 1).await?.pop();
     event.map(|event| Some(event.recorded_at)).ok_or(StoreError::Head { log, head: position, last: before })

@@ -24,10 +24,7 @@ fn one_log_takes_a_bare_position_and_both_take_one_each() {
     assert_eq!(asked(&[Ledger], None, Some("ledger:0")), Ok(vec![(0, 0)]));
     assert_eq!(asked(&Log::ALL, None, Some("control:12,ledger:1")), Ok(vec![(0, 12), (0, 1)]));
     let bare = asked(&Log::ALL, None, Some("7")).unwrap_err().to_string();
-    assert_eq!(
-        bare,
-        "`--to` must be a position of each log, such as control:12,ledger:99, not \"7\""
-    );
+    assert_eq!(bare, "`--to` must be a position of each log, such as control:12,ledger:99, not \"7\"");
 }
 
 #[test]

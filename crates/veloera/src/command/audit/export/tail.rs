@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// How much is read at once, at first.
 const PIECE_BYTES: usize = 64 * 1024;
 /// The longest line.
-const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Gives whole lines, last first, without their ends.
 pub(super) struct Tail<F> {
@@ -17,34 +17,30 @@ pub(super) struct Tail<F> {
 }
 
 impl<F: Read + Seek> Tail<F> {
-    /// With the number of bytes up to the end of the last whole line: what stands behind it is torn.
-    pub(super) fn of(mut file: F) -> io::Result<(Self, u64)> {
+    /// With what stands behind the last line's end, which is torn.
+    pub(super) fn of(mut file: F) -> io::Result<(Self, Vec<u8>)> {
         let start = file.seek(SeekFrom::End(0))?;
         let mut tail = Self { file, start, held: Vec::new() };
-        let torn = tail.take_line()?.map_or(0, |torn| torn.len() as u64);
-        Ok((tail, start - torn))
+        let torn = tail.take()?;
+        Ok((tail, torn))
     }
 
     /// The line in front of those that were given.
     pub(super) fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        if self.held.is_empty() && self.start == 0 {
-            return Ok(None);
-        }
-        // The end of the line that is given next stands last in what is held.
-        self.held.pop();
-        self.take_line()
+        // Its end stands last in what is held; where nothing is held, the file was given whole.
+        if self.held.pop().is_none() { Ok(None) } else { self.take().map(Some) }
     }
 
     /// Takes what stands behind the last line's end.
-    fn take_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+    fn take(&mut self) -> io::Result<Vec<u8>> {
         let mut searched = 0;
         loop {
-            let open = self.held.len() - searched;
-            if let Some(end) = self.held[..open].iter().rposition(|byte| *byte == b'\n') {
-                return Ok(Some(self.held.split_off(end + 1)));
+            let unsearched = &self.held[..self.held.len() - searched];
+            if let Some(end) = unsearched.iter().rposition(|byte| *byte == b'\n') {
+                return Ok(self.held.split_off(end + 1));
             }
             if self.start == 0 {
-                return Ok(Some(std::mem::take(&mut self.held)));
+                return Ok(std::mem::take(&mut self.held));
             }
             searched = self.held.len();
             self.read_piece()?;
@@ -65,5 +61,44 @@ impl<F: Read + Seek> Tail<F> {
         piece.append(&mut self.held);
         self.held = piece;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::{PIECE_BYTES, Tail};
+
+    /// What is torn off `text`, and its whole lines, last first.
+    fn lines(text: &str) -> (String, Vec<String>) {
+        let (mut tail, torn) = Tail::of(Cursor::new(text)).unwrap();
+        let lines = std::iter::from_fn(|| tail.line().unwrap());
+        let lines = lines.map(|line| String::from_utf8(line).unwrap()).collect();
+        (String::from_utf8(torn).unwrap(), lines)
+    }
+
+    #[test]
+    fn lines_come_last_first_and_what_is_torn_comes_apart() {
+        for (text, torn, expected) in [
+            ("", "", vec![]),
+            ("torn", "torn", vec![]),
+            ("\n", "", vec![""]),
+            ("one\n", "", vec!["one"]),
+            ("one\ntwo\ntorn", "torn", vec!["two", "one"]),
+            ("\n\nthree\n", "", vec!["three", "", ""]),
+        ] {
+            let expected = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(lines(text), (torn.to_owned(), expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_may_begin_and_end_anywhere_in_what_is_read_at_once() {
+        for bytes in [1, 100, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES] {
+            let expected: Vec<String> = ["a", "b", "c"].map(|letter| letter.repeat(bytes)).into();
+            let text: Vec<&str> = expected.iter().rev().map(String::as_str).chain([""]).collect();
+            assert_eq!(lines(&text.join("\n")), (String::new(), expected), "{bytes}");
+        }
     }
 }

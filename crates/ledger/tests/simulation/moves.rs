@@ -1,0 +1,160 @@
+//! What happens next, as the dice fall.
+
+use domain::{
+    CallId, Nanos,
+    account::{AccountCommand, LeaseEnd},
+};
+use ledger::{record::Record, step::Input};
+
+use super::{
+    mutant::Mutant,
+    rule::Checked,
+    world::{NODES, World},
+};
+
+impl World<'_> {
+    /// One step.
+    pub(crate) async fn step(&mut self) -> Checked {
+        let k = self.dice.index(NODES);
+        let moves = if self.calm { 60 } else { 63 };
+        match self.dice.below(moves) {
+            0..5 => self.upload_in_background(k).await,
+            5..11 => self.deliver().await,
+            11 => self.administer().await,
+            12 => self.reclaim().await,
+            13 => {
+                self.set_wall();
+                Ok(())
+            }
+            60 => {
+                self.lose_power(k);
+                Ok(())
+            }
+            _ if self.nodes[k].process.is_none() => self.restart(k).await,
+            14..26 => self.reserve(k).await,
+            26..46 => self.some_call_goes_on(),
+            46..54 => self.answer(k).await,
+            54..58 => self.time_passes(k),
+            58 => {
+                self.say(|| format!("node {k}: gives back what is idle"));
+                self.take(k, Input::Recall { accounts: Vec::new() }).map(drop)
+            }
+            59 => {
+                self.node(k).disk.sync();
+                Ok(())
+            }
+            61 => self.die_giving_back(k),
+            _ => {
+                self.kill(k);
+                Ok(())
+            }
+        }
+    }
+
+    /// Calls that are open on a node that is up.
+    fn open_calls(&self) -> Vec<CallId> {
+        let up = |node: usize| self.nodes[node].process.is_some();
+        let open = self.stories.iter().filter(|(_, story)| story.is_open() && up(story.node));
+        open.map(|(call_id, _)| *call_id).collect()
+    }
+
+    fn some_call_goes_on(&mut self) -> Checked {
+        let open = self.open_calls();
+        let Some(call_id) = self.dice.pick(&open) else { return Ok(()) };
+        for _ in 0..self.dice.between(1, 3) {
+            if self.stories.get(&call_id).is_some_and(super::story::Story::is_open) {
+                self.advance(call_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every open call comes to its end.
+    pub(crate) fn finish_calls(&mut self) -> Checked {
+        loop {
+            let open = self.open_calls();
+            if open.is_empty() {
+                return Ok(());
+            }
+            open.into_iter().try_for_each(|call_id| self.advance(call_id))?;
+        }
+    }
+
+    async fn upload_in_background(&mut self, k: usize) -> Checked {
+        if self.nodes[k].process.is_none() {
+            return Ok(());
+        }
+        if self.dice.once_in(2) && self.mutant != Some(Mutant::UploadUnsynced) {
+            self.node(k).disk.sync();
+        }
+        self.upload(k).await
+    }
+
+    fn time_passes(&mut self, k: usize) -> Checked {
+        let most = if self.dice.once_in(6) { 70_000 } else { 4_000 };
+        let ms = self.dice.below(most);
+        self.node(k).boot_ms += ms;
+        let now_ms = self.nodes[k].boot_ms;
+        self.say(|| format!("node {k}: it is {now_ms} ms"));
+        if self.mutant == Some(Mutant::CloseInUse) {
+            self.close_in_use(k)?;
+        }
+        if self.dice.once_in(2) {
+            return Ok(());
+        }
+        self.take(k, Input::Tick { now_ms }).map(drop)
+    }
+
+    fn close_in_use(&mut self, k: usize) -> Checked {
+        let journal_id = self.nodes[k].disk.journal_id;
+        for (account_id, lease_id) in self.shadow.open_leases(journal_id) {
+            self.write(k, Record::Close { account_id, lease_id })?;
+        }
+        Ok(())
+    }
+
+    /// Somebody sets the clock of the ledger's machine, to before or after.
+    fn set_wall(&mut self) {
+        let micros = i64::try_from(self.dice.below(10_000_000_000)).unwrap_or(0);
+        self.books.wall.set(micros);
+        self.say(|| format!("the ledger's clock is set to {micros}"));
+    }
+
+    async fn administer(&mut self) -> Checked {
+        let accounts = &self.shadow.books;
+        let closed = self.accounts.iter().copied().find(|id| accounts.get(id).is_some_and(|book| !book.open));
+        let Some(id) = closed.or_else(|| self.dice.pick(&self.accounts)) else { return Ok(()) };
+        let amount = self.dice.between(1, 60);
+        let (command, what) = match self.dice.below(3) {
+            _ if closed.is_some() => (AccountCommand::Reopen, "a reopened account"),
+            0 => (AccountCommand::Close, "a closed account"),
+            _ => {
+                let reason = "more".into();
+                (AccountCommand::Deposit { amount: Nanos::new(amount)?, reason }, "a deposit")
+            }
+        };
+        self.say(|| format!("{id}: {command:?}"));
+        self.saw(what);
+        let book = self.shadow.book(id)?;
+        match command {
+            AccountCommand::Close => book.open = false,
+            AccountCommand::Reopen => book.open = true,
+            _ => book.credit += amount,
+        }
+        self.touched = true;
+        self.books.decide(vec![(id, command)]).await
+    }
+
+    /// The ledger takes a lease back, whether or not its node still spends it: clocks may be wrong, and lines cut.
+    async fn reclaim(&mut self) -> Checked {
+        let k = self.dice.index(NODES);
+        let leases = self.shadow.open_leases(self.nodes[k].disk.journal_id);
+        let Some((id, lease_id)) = self.dice.pick(&leases) else { return Ok(()) };
+        self.say(|| format!("the ledger reclaims {lease_id} of {id}"));
+        self.saw("a reclaimed lease");
+        self.shadow.book(id)?.reclaim(lease_id);
+        self.touched = true;
+        let end = LeaseEnd::Reclaimed;
+        self.books.decide(vec![(id, AccountCommand::EndLease { lease_id, end })]).await
+    }
+}

@@ -1,0 +1,133 @@
+//! The way from a node's disk to the ledger: slow, lossy, and apt to deliver twice and out of order.
+
+use ledger::{Cursor, IngestError, LedgerPort, journal::Framed};
+
+use super::{
+    mutant::Mutant,
+    rule::{Checked, Rule, Violation, holds},
+    world::{Parcel, World},
+};
+
+/// The most that is under way; what comes on top is lost.
+const WIRE_MAX: usize = 8;
+/// The most records in one parcel.
+const RECORDS_MAX: u64 = 12;
+
+impl World<'_> {
+    /// Puts records on the wire: those that the ledger lacks, some that it has, or some that it cannot take yet.
+    pub(crate) async fn upload(&mut self, k: usize) -> Checked {
+        let disk = &self.nodes[k].disk;
+        let (journal_id, durable, written) = (disk.journal_id, disk.durable_seq(), disk.seq());
+        let known = self.books.bank.cursor(journal_id).await?.seq;
+        let end = if self.mutant == Some(Mutant::UploadUnsynced) { written } else { durable };
+        let first = match self.dice.below(6) {
+            0 => known.saturating_sub(2).max(1),
+            1 => known + 2,
+            _ => known + 1,
+        };
+        let last = end.min(first + self.dice.below(RECORDS_MAX));
+        if first > last {
+            return Ok(());
+        }
+        self.say(|| format!("node {k}: uploads {first} to {last} of {durable}, {known} known"));
+        if self.wire.len() >= WIRE_MAX || self.dice.once_in(12) {
+            self.saw("a parcel lost");
+            return Ok(());
+        }
+        let records = self.nodes[k].disk.framed(first, last);
+        self.wire.push(Parcel { node: k, records });
+        Ok(())
+    }
+
+    /// Some parcel arrives, perhaps not for the last time, and perhaps not as it was sent.
+    pub(crate) async fn deliver(&mut self) -> Checked {
+        if self.wire.is_empty() {
+            return Ok(());
+        }
+        let index = self.dice.index(self.wire.len());
+        let Parcel { node, records } = self.wire.remove(index);
+        if self.dice.once_in(3) {
+            self.wire.push(Parcel { node, records: records.clone() });
+        }
+        if self.dice.once_in(20) {
+            return self.forge(node, records).await;
+        }
+        self.ingest(node, records).await
+    }
+
+    /// Hands records to the ledger, and its answer to the shadow.
+    async fn ingest(&mut self, k: usize, records: Vec<Framed>) -> Checked {
+        let journal_id = self.nodes[k].disk.journal_id;
+        let known = self.shadow.cursor(journal_id).seq;
+        let (first, last) = ends(&records);
+        let answer = self.books.bank.ingest(journal_id, records.clone()).await;
+        self.touched = true;
+        self.say(|| format!("node {k}: {first} to {last} arrive: {}", told(&answer)));
+        let expected = self.shadow.ingest(journal_id, &records)?;
+        let (same, what) = match (&answer, expected) {
+            (Ok(cursor), Some(expected)) if expected.seq == known => (*cursor == expected, "a repeat"),
+            (Ok(cursor), Some(expected)) if first <= known => (*cursor == expected, "an overlap"),
+            (Ok(cursor), Some(expected)) => (*cursor == expected, "an ingest"),
+            (Err(IngestError::Gap { .. }), None) => (true, "a gap"),
+            _ => (false, "a surprise"),
+        };
+        self.saw(what);
+        let expected = expected.map(|cursor| cursor.seq);
+        holds(Rule::Cursors, same, || {
+            format!("the ledger answers: {}; expected: {expected:?}", told(&answer))
+        })
+    }
+
+    /// The last record arrives changed: the ledger notices, unless it does not look at it, and takes nothing of it.
+    async fn forge(&mut self, k: usize, mut records: Vec<Framed>) -> Checked {
+        let (first, last) = ends(&records);
+        if let Some(framed) = records.last_mut() {
+            let index = self.dice.index(framed.payload.len());
+            framed.payload[index] ^= 1 << self.dice.below(8);
+        }
+        let journal_id = self.nodes[k].disk.journal_id;
+        let known = self.shadow.cursor(journal_id);
+        let answer = self.books.bank.ingest(journal_id, records).await;
+        self.touched = true;
+        self.saw("a forgery");
+        self.say(|| format!("node {k}: {first} to {last} arrive, changed: {}", told(&answer)));
+        let right = match answer {
+            Ok(cursor) => last <= known.seq && cursor == known,
+            Err(IngestError::Gap { .. }) => first > known.seq + 1,
+            Err(IngestError::Fork { seq, .. }) => seq == last && last > known.seq,
+            Err(_) => false,
+        };
+        holds(Rule::Cursors, right, || format!("record {last} was changed on its way to {k}"))
+    }
+
+    /// Everything that is durable goes home, in order and at once.
+    pub(crate) async fn bring_home(&mut self, k: usize) -> Checked {
+        loop {
+            let disk = &self.nodes[k].disk;
+            let (durable, cursor) = (disk.durable_seq(), self.books.bank.cursor(disk.journal_id).await?);
+            if self.nodes[k].disk.at(cursor.seq) != Some(cursor) {
+                let what = format!("node {k} does not have record {} that the ledger knows", cursor.seq);
+                return Err(Violation::new(Rule::Cursors, what));
+            }
+            if cursor.seq >= durable {
+                return Ok(());
+            }
+            let last = durable.min(cursor.seq + 1 + self.dice.below(2 * RECORDS_MAX));
+            let records = self.nodes[k].disk.framed(cursor.seq + 1, last);
+            self.ingest(k, records).await?;
+        }
+    }
+}
+
+/// The numbers of the first and the last.
+fn ends(records: &[Framed]) -> (u64, u64) {
+    let seq = |framed: &Framed| framed.seq;
+    (records.first().map_or(0, seq), records.last().map_or(0, seq))
+}
+
+fn told(answer: &Result<Cursor, IngestError>) -> String {
+    match answer {
+        Ok(cursor) => format!("known up to {}", cursor.seq),
+        Err(error) => error.to_string(),
+    }
+}
