@@ -15,6 +15,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use domain::JournalId;
@@ -31,6 +32,9 @@ use crate::{
 pub const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
 /// The most files that may wait to be ingested: 1 GiB. Beyond it no reservation is taken.
 pub const SEGMENTS_MAX: usize = 256;
+
+/// The largest reservation, in bytes: its settlement says all of it again, and what came of it beside.
+const RESERVE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX / 2;
 
 /// How many files are kept after they were ingested, however young they are: 256 MiB.
 const SEGMENTS_KEPT: usize = 64;
@@ -69,8 +73,13 @@ pub enum JournalError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// A record larger than a frame may be.
-    #[error("a journal record of {0} bytes is larger than {PAYLOAD_BYTES_MAX}")]
-    TooLarge(usize),
+    #[error("a journal record of {bytes} bytes is larger than {bytes_max}")]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+        /// How large it may be.
+        bytes_max: usize,
+    },
     /// Too much waits to be ingested.
     #[error("the journal holds {SEGMENTS_MAX} files that are not ingested yet")]
     Full,
@@ -94,7 +103,7 @@ pub struct Journal {
 
 impl Journal {
     /// Opens the journal in `dir`, or begins one called `new_id`, and hands every record that it holds to `visit`.
-    /// A torn last record, which only a power loss leaves, is cut off.
+    /// A torn last record, which only a power loss leaves, is cut off; a copy of its file is kept.
     ///
     /// # Errors
     /// When another process has it, the disk fails, or a record before the last is not what was written.
@@ -129,7 +138,13 @@ impl Journal {
         }
         let scanned = replay(last, true)?;
         if scanned.broken {
-            tracing::warn!(path = %last.path.display(), offset = scanned.length, "cut off a torn journal record");
+            // Should it be damage, and no torn write, then what follows is still to be had.
+            let kept = last.path.with_extension("torn");
+            fs::copy(&last.path, &kept)?;
+            tracing::warn!(
+                path = %last.path.display(), offset = scanned.length, kept = %kept.display(),
+                "cut off a torn journal record"
+            );
         }
         let current = Segment::reopen(&last.path, scanned.length)?;
         let mut journal = Self {
@@ -188,8 +203,10 @@ impl Journal {
     /// When it cannot be encoded or the disk fails; nothing was appended then.
     pub fn append(&mut self, record: &Record) -> Result<u64, JournalError> {
         let payload = record.encode()?;
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(JournalError::TooLarge(payload.len()));
+        let bytes_max =
+            if matches!(record, Record::Reserve(_)) { RESERVE_BYTES_MAX } else { PAYLOAD_BYTES_MAX };
+        if payload.len() > bytes_max {
+            return Err(JournalError::TooLarge { bytes: payload.len(), bytes_max });
         }
         if !self.current.fits(payload.len()) {
             self.rotate()?;
@@ -236,23 +253,43 @@ impl Journal {
         (files, self.seq)
     }
 
+    /// The last record that [`Journal::retire`] would remove; 0 where there is none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn expired(&self, seq: u64, keep: Duration) -> Result<u64, JournalError> {
+        Ok(self.old(seq, keep)?.last().map_or(0, |(_, last_seq)| *last_seq))
+    }
+
     /// Removes what is ingested up to `seq` and older than `keep`, or more than `SEGMENTS_KEPT` files; never the file
     /// in use.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn retire(&mut self, seq: u64, keep: std::time::Duration) -> Result<(), JournalError> {
-        let found = files::list(&self.dir)?;
-        for (index, pair) in found.windows(2).enumerate() {
-            let [old, next] = pair else { continue };
-            let age = fs::metadata(&old.path)?.modified()?.elapsed().unwrap_or_default();
-            let many = found.len() - index > SEGMENTS_KEPT;
-            if next.header.first_seq <= seq + 1 && (age >= keep || many) {
-                fs::remove_file(&old.path)?;
-                self.segments = self.segments.saturating_sub(1);
-            }
+    pub fn retire(&mut self, seq: u64, keep: Duration) -> Result<(), JournalError> {
+        for (path, _) in self.old(seq, keep)? {
+            fs::remove_file(&path)?;
+            self.segments = self.segments.saturating_sub(1);
         }
         Ok(())
+    }
+
+    /// The files that may go, each with its last record: from the first on and without a gap, whatever a clock that
+    /// was changed says of their ages.
+    fn old(&self, seq: u64, keep: Duration) -> Result<Vec<(PathBuf, u64)>, JournalError> {
+        let found = files::list(&self.dir)?;
+        let mut old = Vec::new();
+        for (index, pair) in found.windows(2).enumerate() {
+            let [file, next] = pair else { break };
+            let last_seq = next.header.first_seq.saturating_sub(1);
+            let age = fs::metadata(&file.path)?.modified()?.elapsed().unwrap_or_default();
+            let many = found.len() - index > SEGMENTS_KEPT;
+            if last_seq > seq || (age < keep && !many) {
+                break;
+            }
+            old.push((file.path.clone(), last_seq));
+        }
+        Ok(old)
     }
 
     /// A reader of what this journal holds, from record `after + 1` on.

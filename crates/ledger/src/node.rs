@@ -9,6 +9,7 @@ mod open;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod write;
 
 use std::{
     path::PathBuf,
@@ -28,11 +29,12 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::write::Inner;
 use crate::{
-    journal::{Journal, JournalError, Reader, SEGMENT_BYTES},
+    journal::{JournalError, Reader, SEGMENT_BYTES},
     port::LedgerPort,
     record::CallPart,
-    step::{Input, NodeState, Reply, StepError},
+    step::{Input, Reply, StepError},
 };
 
 /// What a node cannot know by itself.
@@ -105,11 +107,6 @@ pub enum ReserveError {
     Node(#[from] NodeError),
 }
 
-struct Inner {
-    state: NodeState,
-    journal: Journal,
-}
-
 /// A node's quota and its journal.
 pub struct Node {
     inner: Mutex<Inner>,
@@ -146,7 +143,14 @@ impl Node {
     /// # Errors
     /// When it cannot be written down; then it must not be sent.
     pub fn sent(&self, call_id: CallId, attempt: Attempt) -> Result<(), NodeError> {
-        self.take(Input::Sent { call: whole(call_id), attempt }).map(drop)
+        let (call, number) = (whole(call_id), attempt.attempt);
+        let written = self.take(Input::Sent { call, attempt });
+        if matches!(written, Err(NodeError::Journal(_))) {
+            // What is not written down is not sent, and keeps no call from being voided.
+            let ended = Input::AttemptEnded { call, attempt: number, outcome: AttemptOutcome::Unbilled };
+            let _ = self.inner.lock().state.step(ended);
+        }
+        written.map(drop)
     }
 
     /// An attempt ended.
@@ -173,7 +177,8 @@ impl Node {
     /// A call ended and costs something, or may have.
     ///
     /// # Errors
-    /// When it cannot be written down: the call is then in doubt, and settled after a restart.
+    /// When it cannot be written down now. It is written with whatever is written next; should the process die before,
+    /// the call is in doubt.
     pub fn settle(
         &self,
         call_id: CallId,
@@ -198,15 +203,16 @@ impl Node {
     fn take(&self, input: Input) -> Result<Reply, NodeError> {
         let mut inner = self.inner.lock();
         let output = inner.state.step(input)?;
-        for record in &output.records {
-            if let Err(error) = inner.journal.append(record) {
-                // A record that is too large says nothing about the disk: only its own call fails.
-                let disk = matches!(error, JournalError::Io(_) | JournalError::Full);
-                self.broken.fetch_or(disk, Ordering::AcqRel);
-                return Err(error.into());
-            }
+        let mut written = if output.records.is_empty() { inner.catch_up() } else { Ok(()) };
+        for record in output.records {
+            written = inner.write(record);
         }
-        Ok(output.reply)
+        written.map(|()| output.reply).map_err(|error| {
+            // A record that is too large says nothing about the disk: only its own call fails.
+            let disk = matches!(error, JournalError::Io(_) | JournalError::Full);
+            self.broken.fetch_or(disk, Ordering::AcqRel);
+            error.into()
+        })
     }
 
     /// Reserves from what is leased already.

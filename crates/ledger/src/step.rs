@@ -5,6 +5,7 @@
 
 mod call;
 mod purse;
+mod repeat;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -184,7 +185,7 @@ impl NodeState {
                 Ok(Output { records: Vec::new(), reply: Reply::Done })
             }
             Input::Sent { call, attempt } => {
-                self.open(call)?.attempts.push(attempt.clone());
+                self.open(call)?.sent(attempt.clone());
                 Ok(done(vec![Record::Sent { call, attempt }]))
             }
             Input::AttemptEnded { call, attempt, outcome } => {

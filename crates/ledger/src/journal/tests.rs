@@ -138,3 +138,35 @@ fn what_is_ingested_is_retired_but_never_the_file_in_use() {
     drop(journal);
     assert_eq!(open(dir.path()).unwrap().0.seq(), 500);
 }
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_gap() {
+    let dir = TempDir::new().unwrap();
+    let (mut journal, _) = open(dir.path()).unwrap();
+    fill(&mut journal, 500);
+    let hour = std::time::Duration::from_hours(1);
+    for (index, found) in files::list(dir.path()).unwrap().iter().enumerate() {
+        let file = fs::File::options().write(true).open(&found.path).unwrap();
+        let now = file.metadata().unwrap().modified().unwrap();
+        // The first was written when the clock was ahead.
+        file.set_modified(if index == 0 { now + hour } else { now - hour }).unwrap();
+    }
+    journal.retire(u64::MAX - 1, std::time::Duration::from_mins(1)).unwrap();
+    drop(journal);
+    assert_eq!(open(dir.path()).unwrap().0.seq(), 500);
+}
+
+#[test]
+fn what_is_cut_off_is_kept_beside_the_journal() {
+    let dir = TempDir::new().unwrap();
+    let (mut journal, _) = open(dir.path()).unwrap();
+    fill(&mut journal, 5);
+    drop(journal);
+    let path = files::segment_path(dir.path(), 1);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let (_, records) = open(dir.path()).unwrap();
+    assert!(records.len() < 5);
+    assert_eq!(fs::read(path.with_extension("torn")).unwrap(), bytes);
+}

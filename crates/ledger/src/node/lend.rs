@@ -143,7 +143,7 @@ impl Asked<'_> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         for (account_id, lease_id) in self.leases.drain(..) {
-            let closed = self.node.inner.lock().journal.append(&Record::Close { account_id, lease_id });
+            let closed = self.node.inner.lock().write(Record::Close { account_id, lease_id });
             if let Err(error) = closed {
                 tracing::error!(%error, %lease_id, "a lease that may have been granted was not given back");
             }

@@ -5,13 +5,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Inner, Node, NodeClock, NodeError, NodeOptions, lend::Lending, upload};
-use crate::{
-    journal::Journal,
-    port::LedgerPort,
-    record::Record,
-    step::{NodeState, Replay},
-};
+use super::{Node, NodeClock, NodeError, NodeOptions, lend::Lending, upload, write::Inner};
+use crate::{journal::Journal, port::LedgerPort, record::Record, step::Replay};
 
 impl Node {
     /// Opens the journal, ends the calls that a dead process left open, brings everything home and gives back the
@@ -36,9 +31,9 @@ impl Node {
         for ending in replay.endings(&options.boot_id, clock.wall()) {
             journal.append(&ending)?;
         }
-        journal.append(&Record::Started { boot_id: options.boot_id, at: clock.wall() })?;
+        let inner = Inner::start(journal, options.boot_id, clock.wall())?;
         let node = Arc::new(Self {
-            inner: Mutex::new(Inner { state: NodeState::default(), journal }),
+            inner: Mutex::new(inner),
             journal_id,
             port,
             clock,
@@ -50,7 +45,7 @@ impl Node {
         node.upload().await?;
         // Only now: a lease that is given back before its charges have arrived would make them late.
         for (account_id, lease_id) in node.port.open_leases(journal_id).await? {
-            node.inner.lock().journal.append(&Record::Close { account_id, lease_id })?;
+            node.inner.lock().write(Record::Close { account_id, lease_id })?;
         }
         node.upload().await?;
         Ok(node)

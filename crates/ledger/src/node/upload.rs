@@ -56,7 +56,7 @@ impl Node {
         let now_ms = self.clock.boot_ms();
         let given_back = self.take(Input::Tick { now_ms }).map(drop);
         let mut inner = self.inner.lock();
-        let kept = inner.journal.prepare().and_then(|()| inner.journal.retire(ingested, KEEP));
+        let kept = inner.journal.prepare().and_then(|()| inner.retire(ingested, KEEP, self.clock.wall()));
         drop(inner);
         if let Err(error) = given_back.and_then(|()| kept.map_err(NodeError::from)) {
             tracing::error!(%error, journal_id = %self.journal_id, "the journal cannot be kept tidy");

@@ -6,17 +6,65 @@ use domain::{
     price::Usage,
 };
 
+use crate::record::{CallPart, Record};
+
 /// A call that has not ended, and what is known of it.
 #[derive(Debug)]
 pub(super) struct OpenCall {
     pub(super) facts: CallFacts,
     pub(super) attempts: Vec<Attempt>,
     pub(super) output_tokens: u64,
+    /// Where its records begin that a restart would read; 0 where nothing is written yet.
+    stands_at: u64,
+    /// Where it was written down once more: the first record and the last.
+    repeated_at: Option<(u64, u64)>,
 }
 
 impl OpenCall {
     pub(super) const fn new(facts: CallFacts) -> Self {
-        Self { facts, attempts: Vec::new(), output_tokens: 0 }
+        Self { facts, attempts: Vec::new(), output_tokens: 0, stands_at: 0, repeated_at: None }
+    }
+
+    pub(super) const fn stands_at(&self) -> u64 {
+        self.stands_at
+    }
+
+    pub(super) const fn was_written(&mut self, seq: u64) {
+        self.stands_at = seq;
+    }
+
+    /// Whether it is still only where files are about to go, of which `last_seq` is the last record.
+    pub(super) const fn expires(&self, last_seq: u64) -> bool {
+        self.stands_at != 0 && self.stands_at <= last_seq && self.repeated_at.is_none()
+    }
+
+    pub(super) const fn was_repeated(&mut self, first_seq: u64, last_seq: u64) {
+        self.repeated_at = Some((first_seq, last_seq));
+    }
+
+    /// The repetition counts once all of it is where no power loss reaches.
+    pub(super) fn relies_on_repetition(&mut self, durable: u64) {
+        if let Some((first_seq, _)) = self.repeated_at.take_if(|(_, last_seq)| *last_seq <= durable) {
+            self.stands_at = first_seq;
+        }
+    }
+
+    /// All that is known of it, as its own records would say it.
+    pub(super) fn repetition(&self) -> Vec<Record> {
+        let call = CallPart::of(&self.facts);
+        let attempts = self.attempts.iter().map(|attempt| Record::Sent { call, attempt: attempt.clone() });
+        std::iter::once(Record::Reserve(Box::new(self.facts.clone())))
+            .chain(attempts)
+            .chain([Record::Progress { call, output_tokens: self.output_tokens }])
+            .collect()
+    }
+
+    /// An attempt that was named before is the same one, said again.
+    pub(super) fn sent(&mut self, attempt: Attempt) {
+        match self.attempts.iter_mut().find(|known| known.attempt == attempt.attempt) {
+            Some(known) => *known = attempt,
+            None => self.attempts.push(attempt),
+        }
     }
 
     pub(super) fn end_attempt(&mut self, attempt: u32, outcome: AttemptOutcome) {

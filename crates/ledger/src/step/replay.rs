@@ -14,20 +14,22 @@ pub struct Replay {
     boot_id: BootId,
 }
 
+/// Empty where the record that says it is not there any more.
 type BootId = String;
 
 impl Replay {
     /// Takes in the next record.
     pub fn take(&mut self, record: Record) {
         match record {
-            Record::Started { boot_id, .. } => self.boot_id = boot_id,
+            Record::Started { boot_id, .. } => self.started(boot_id),
             Record::Reserve(facts) => {
+                // One that is open already is only said again: what is known of it stays known.
                 let call = CallPart::of(&facts);
-                self.calls.insert(call, (OpenCall::new(*facts), self.boot_id.clone()));
+                self.calls.entry(call).or_insert_with(|| (OpenCall::new(*facts), self.boot_id.clone()));
             }
             Record::Sent { call, attempt } => {
                 if let Some((open, _)) = self.calls.get_mut(&call) {
-                    open.attempts.push(attempt);
+                    open.sent(attempt);
                 }
             }
             Record::AttemptEnded { call, attempt, outcome } => {
@@ -48,6 +50,15 @@ impl Replay {
             }
             Record::Release { .. } | Record::Close { .. } => {}
         }
+    }
+
+    /// A process ends what another one left open before it says that it has started. What is open here is therefore
+    /// its own: it says so again when the file goes that said so first.
+    fn started(&mut self, boot_id: BootId) {
+        for (_, began_under) in self.calls.values_mut().filter(|(_, boot_id)| boot_id.is_empty()) {
+            began_under.clone_from(&boot_id);
+        }
+        self.boot_id = boot_id;
     }
 
     /// How every open call ends. One that sent nothing, or that was provably billed nowhere, is voided, but only under

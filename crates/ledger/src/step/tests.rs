@@ -211,3 +211,40 @@ fn a_call_that_ended_stays_ended_after_a_crash() {
     assert_eq!(replayed([reserved(1), sent(1, AttemptOutcome::Unknown), settled], "boot"), []);
     assert_eq!(replayed([reserved(1), Record::Void { call: part(1) }], "boot"), []);
 }
+
+#[test]
+fn a_call_that_is_written_down_once_more_stays_known_wherever_that_breaks_off() {
+    let mut state = with([granted(1, 100), reserve(1, 100, 100, 1)]);
+    let sent = Input::Sent { call: part(1), attempt: attempt(1, AttemptOutcome::Unknown) };
+    let progress = Input::Progress { call: part(1), output_tokens: 5 };
+    let first: Vec<Record> =
+        [sent, progress].into_iter().flat_map(|input| state.step(input).unwrap().records).collect();
+    state.was_written(part(1), 7);
+    assert!(state.expiring(6).is_empty());
+    let (_, again) = state.expiring(7).remove(0);
+    for length in 0..=again.len() {
+        let records = [reserved(1)].into_iter().chain(first.clone()).chain(again[..length].to_vec());
+        assert_eq!(in_doubt(&replayed(records, "boot")), (nanos(15), 5), "{length} records");
+    }
+    assert_eq!(in_doubt(&replayed(again.clone(), "boot")), (nanos(15), 5), "by itself");
+}
+
+#[test]
+fn a_call_is_needed_from_where_it_was_written_until_its_repetition_is_durable() {
+    let mut state = with([granted(1, 100), reserve(1, 100, 100, 1)]);
+    assert_eq!(NodeState::default().needed_from(9), None);
+    state.was_written(part(1), 7);
+    state.was_repeated(part(1), 20, 22);
+    assert!(state.expiring(7).is_empty(), "once is enough");
+    assert_eq!(state.needed_from(21), Some(7));
+    assert_eq!(state.needed_from(22), Some(20));
+    assert_eq!(state.expiring(20).len(), 1, "and again when that goes");
+}
+
+#[test]
+fn a_process_that_says_again_under_which_boot_it_runs_means_the_calls_that_are_open() {
+    let mut replay = Replay::default();
+    replay.take(reserved(1));
+    replay.take(Record::Started { boot_id: "boot".into(), at: TimeStamp::default() });
+    assert_eq!(replay.endings("boot", TimeStamp::default()), [Record::Void { call: part(1) }]);
+}

@@ -15,6 +15,9 @@ use crate::{
     reservation::{Estimate, input_tokens},
 };
 
+/// The longest name of a service tier, in bytes: every record of the call keeps it.
+const SERVICE_TIER_BYTES_MAX: usize = 64;
+
 /// All that is known before money is set aside.
 pub(super) struct Plan {
     pub(super) chat: openai_chat::Request,
@@ -30,6 +33,10 @@ impl Plan {
     /// Reads `body`, and refuses what cannot be relayed.
     pub(super) fn read(directory: &dyn Directory, caller: Caller, body: Bytes) -> Result<Self, CallError> {
         let chat = openai_chat::Request::read(body)?;
+        if chat.service_tier().is_some_and(|tier| tier.len() > SERVICE_TIER_BYTES_MAX) {
+            let expected = "a name of at most 64 bytes";
+            return Err(openai_chat::RequestError::Wrong { param: "service_tier", expected }.into());
+        }
         let model = ModelName::new(chat.model()).map_err(CallError::ModelName)?;
         let (position, routes) = (directory.position(), directory.routes());
         // A model that the token may not use looks like one that does not exist.

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use domain::account::Flag;
 use http_body::Body;
 use tokio::time::{Instant, Sleep};
-use wire::openai_chat::StreamDecoder;
+use wire::{Usage, openai_chat::StreamDecoder};
 
 use super::First;
 use crate::{
     open_call::{Measured, OpenCall},
+    reservation::text_tokens,
     upstream::{UpstreamBody, UpstreamError},
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct StreamRest {
     idle_end: Pin<Box<Sleep>>,
     total_end: Pin<Box<Sleep>>,
     frames_told: u64,
+    /// The usage that was stated last, and how much text had come by then.
+    stated: (Option<Usage>, u64),
     client_left: bool,
     settled: bool,
 }
@@ -50,9 +53,11 @@ pub(crate) struct StreamRest {
 impl StreamRest {
     pub(crate) fn new(first: First, call: OpenCall, idle: Duration, deadline: Instant) -> Self {
         let First { body, decoder, bytes, is_last } = first;
+        let stated = (decoder.usage(), decoder.text_bytes());
         Self {
             body,
             decoder,
+            stated,
             head: Some((bytes, is_last)),
             call,
             idle,
@@ -107,13 +112,14 @@ impl StreamRest {
     /// The client has gone, and hanging up ends what the provider charges.
     pub(crate) fn hang_up(mut self) {
         self.client_left = true;
-        self.settle(Vec::new());
+        self.settle_short(Vec::new());
     }
 
     fn push(&mut self, data: Bytes) -> Option<Step> {
         match self.decoder.push(data) {
             Ok(bytes) if self.decoder.is_done() => Some(self.last(bytes)),
             Ok(bytes) => {
+                self.note_usage();
                 if self.decoder.frames() - self.frames_told >= FRAMES_PER_PROGRESS {
                     self.frames_told = self.decoder.frames();
                     self.call.progress(self.decoder.text_bytes());
@@ -124,29 +130,48 @@ impl StreamRest {
         }
     }
 
+    fn note_usage(&mut self) {
+        if self.decoder.usage() != self.stated.0 {
+            self.stated = (self.decoder.usage(), self.decoder.text_bytes());
+        }
+    }
+
     fn last(&mut self, bytes: Bytes) -> Step {
-        self.settle(Vec::new());
+        self.settle(self.decoder.usage(), Vec::new());
         Step::Last(bytes)
     }
 
     fn cut(&mut self, error: UpstreamError) -> Step {
-        self.settle(vec![Flag::Cut]);
+        self.settle_short(vec![Flag::Cut]);
         Step::Cut(error)
     }
 
-    fn settle(&mut self, mut flags: Vec<Flag>) {
+    /// Settles a stream that did not come to its end. Some providers state usage from the beginning on: what came
+    /// after they last did is counted here.
+    fn settle_short(&mut self, mut flags: Vec<Flag>) {
+        self.note_usage();
+        let since = text_tokens(self.decoder.text_bytes() - self.stated.1);
+        let usage = self
+            .decoder
+            .usage()
+            .map(|usage| Usage { output_tokens: usage.output_tokens.saturating_add(since), ..usage });
+        flags.extend((usage.is_some() && since > 0).then_some(Flag::Counted));
+        self.settle(usage, flags);
+    }
+
+    fn settle(&mut self, usage: Option<Usage>, mut flags: Vec<Flag>) {
         if self.settled {
             return;
         }
         self.settled = true;
         flags.extend(self.client_left.then_some(Flag::ClientLeft));
-        let measured = Measured { usage: self.decoder.usage(), text_bytes: self.decoder.text_bytes() };
+        let measured = Measured { usage, text_bytes: self.decoder.text_bytes() };
         self.call.settle(&measured, flags);
     }
 }
 
 impl Drop for StreamRest {
     fn drop(&mut self) {
-        self.settle(vec![Flag::Cut]);
+        self.settle_short(vec![Flag::Cut]);
     }
 }

@@ -5,7 +5,7 @@ use domain::Nanos;
 
 use super::{
     provider::{USAGE, completion, status},
-    rig::{CALL, Rig, WHOLE, model},
+    rig::{CALL, RESERVE_WHOLE, Rig, WHOLE, model},
 };
 use crate::{CallError, Retry};
 
@@ -22,6 +22,18 @@ async fn what_cannot_be_relayed_is_refused_before_any_money_is_set_aside() {
         assert_eq!((error.status().as_u16(), error.param()), (status, param), "{body}: {error}");
     }
     assert!(rig.records().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_service_tier_that_is_no_name_is_refused_for_the_ledger_keeps_it() {
+    let rig = Rig::new(vec![vec![status(200, "", &completion("hi", USAGE))]]).await;
+    let body = |bytes: usize| {
+        WHOLE.replace("{\"model\"", &format!("{{\"service_tier\":\"{}\",\"model\"", "x".repeat(bytes)))
+    };
+    let error = rig.chat(&body(65)).await.unwrap_err();
+    assert_eq!((error.status().as_u16(), error.param()), (400, Some("service_tier")), "{error}");
+    rig.text(&body(64)).await;
+    assert_eq!(rig.records().await[0], RESERVE_WHOLE);
 }
 
 #[tokio::test]

@@ -70,6 +70,23 @@ async fn a_stream_that_is_cut_ends_with_an_error_and_is_charged_for_what_came() 
 }
 
 #[tokio::test]
+async fn what_came_after_the_usage_that_was_stated_last_is_counted_where_a_stream_is_cut() {
+    let early = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":1}}\n\n";
+    let go = Arc::new(Notify::new());
+    let script = vec![
+        stream_head(),
+        send(&[&delta("abc"), early].concat()),
+        Act::Await(Arc::clone(&go)),
+        send(&delta("abcdef")),
+    ];
+    let rig = Rig::new(vec![script]).await;
+    let answer = rig.chat(STREAM).await.unwrap();
+    go.notify_one();
+    text(answer).await;
+    assert_eq!(rig.records().await.last().unwrap(), "settle 10+3 for 40 [Cut, Counted]");
+}
+
+#[tokio::test]
 async fn a_stream_that_stalls_ends_with_an_error() {
     let script = vec![stream_head(), send(&delta("abcd")), Act::Await(Arc::new(Notify::new()))];
     let rig = lone("openai_compatible", script).await;

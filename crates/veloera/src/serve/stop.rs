@@ -43,7 +43,7 @@ where
     if tokio::time::timeout(drain, parts.tasks.wait()).await.is_err() {
         tracing::warn!(
             open = parts.node.open_calls(),
-            "calls without a client did not end in time: they are in doubt"
+            "calls without a client did not end in time: they are settled on what is known of them"
         );
     }
     parts.followers_stop.cancel();

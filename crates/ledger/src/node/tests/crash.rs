@@ -5,11 +5,12 @@ use std::{fs, path::Path, sync::Arc};
 use domain::account::{AttemptOutcome, Flag};
 use tempfile::TempDir;
 
-use super::{answered, reserve, sent};
+use super::{answered, reserve, sent, settle};
 use crate::{
-    IngestError, LedgerPort, NodeError, ReserveError,
-    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, attempt, call},
+    IngestError, LedgerPort, Node, NodeError, ReserveError,
+    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, call, nanos},
     journal::JournalError,
+    record::Record,
 };
 
 /// The amount and the flags of every charge.
@@ -201,6 +202,104 @@ async fn two_nodes_on_one_directory_are_refused() {
     assert!(matches!(refused, NodeError::Journal(JournalError::Locked(_))), "{refused}");
     drop(first);
     ledger.node().await;
+}
+
+#[tokio::test]
+async fn a_call_that_outlives_its_journal_file_is_still_in_doubt_after_a_crash() {
+    let ledger = Ledger::with(1_000_000).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    node.progress(call(1), 15).unwrap();
+    for n in 2..1_200 {
+        reserve(&node, n, 20).await.unwrap();
+        answered(&node, n, 3);
+        if n % 100 == 0 {
+            node.upload().await.unwrap();
+            node.tidy();
+        }
+    }
+    node.upload().await.unwrap();
+    node.tidy();
+    let begun = ledger.journal_dir().join(format!("{:020}.seg", 1));
+    assert!(!begun.exists(), "what is kept grows with the call");
+    reserve(&node, 1_200, 20).await.unwrap();
+    drop(node);
+    ledger.node().await;
+    let charges = charges(&ledger).await;
+    assert_eq!(charges.len(), 1_199, "the last one was never sent");
+    assert_eq!(charges.last().unwrap(), &(25, vec![Flag::InDoubt, Flag::Counted]));
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn whatever_was_reserved_can_be_settled() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node_of(1024 * 1024).await;
+    let mut facts = asked(1, &[PAYER]);
+    let fixed = Record::Reserve(Box::new(facts.clone())).encode().unwrap().len();
+    // As long as a reservation can be for its record to fit, if only just.
+    facts.service_tier = Some("x".repeat(crate::PAYLOAD_BYTES_MAX - fixed - 100));
+    if node.reserve(facts, nanos(10), nanos(10)).await.is_ok() {
+        sent(&node, 1);
+        answered(&node, 1, 5);
+    }
+    assert_eq!(node.open_calls(), 0);
+    drop(node);
+    ledger.node_of(1024 * 1024).await;
+    ledger.is_sound().await;
+}
+
+/// Fills the journal's file up to its end, with a directory that is not there when the next one is needed.
+async fn without_its_directory(ledger: &Ledger, node: &Node, work: impl AsyncFnOnce()) {
+    let (here, away) = (ledger.journal_dir(), ledger.dir.path().join("away"));
+    fs::rename(&here, &away).unwrap();
+    while node.progress(call(1), 15).is_ok() {}
+    work().await;
+    fs::rename(&away, &here).unwrap();
+}
+
+#[tokio::test]
+async fn an_end_that_the_disk_did_not_take_is_written_when_it_does_again() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    without_its_directory(&ledger, &node, async || {
+        node.attempt_ended(call(1), 1, AttemptOutcome::Billed).unwrap_err();
+        settle(&node, 1, 25, Vec::new()).unwrap_err();
+        let refused = reserve(&node, 2, 10).await;
+        assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
+    })
+    .await;
+    node.tidy();
+    node.upload().await.unwrap();
+    assert_eq!(charges(&ledger).await, [(25, vec![])]);
+    assert_eq!(ledger.charges().await[0].attempts, [attempt(1, AttemptOutcome::Billed)]);
+    drop(node);
+    ledger.node().await;
+    assert_eq!(charges(&ledger).await, [(25, vec![])]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_could_not_be_written_down_was_not_sent_and_keeps_no_call_open() {
+    let ledger = Ledger::with(100).await;
+    let node = ledger.node().await;
+    reserve(&node, 1, 60).await.unwrap();
+    without_its_directory(&ledger, &node, async || {
+        node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap_err();
+        let voided = node.void(call(1));
+        assert!(matches!(voided, Err(NodeError::Journal(_))), "{voided:?}");
+        assert_eq!(node.open_calls(), 0);
+    })
+    .await;
+    node.tidy();
+    drop(node);
+    ledger.node().await;
+    assert_eq!(charges(&ledger).await, []);
+    assert_eq!(ledger.account(PAYER).await.available_nanos(), 100);
+    ledger.is_sound().await;
 }
 
 /// A disk that is put back to where it was, while the ledger has taken in what came after: `missing` calls of it.
