@@ -1,5 +1,5 @@
 # Each target first sets up what is missing; a second run finds it there and costs nothing.
-.PHONY: run dev test check lint bench
+.PHONY: run dev test check lint bench soak
 
 # The main job: a release build that serves on the embedded default, with a demo channel, account and token.
 run:
@@ -33,3 +33,8 @@ bench:
 	cargo build --release --locked -p veloera
 	cargo build --release --locked -p tests --bins
 	target/release/bench
+
+# The larger scopes of the model and thousands of seeds: an hour and some gigabytes.
+soak:
+	infra/setup test
+	cargo test --release --locked -p ledger --features soak --test model --test simulation

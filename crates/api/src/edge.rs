@@ -43,13 +43,20 @@ pub struct EdgeLimits {
     pub admin_body_bytes_max: usize,
     /// The largest body of an API client's request.
     pub relay_body_bytes_max: usize,
+    /// How long a request's body may take to come.
+    pub body_wait_ms_max: u64,
     /// How long a read waits for the position that it asked for.
     pub position_wait_ms_max: u64,
 }
 
 impl Default for EdgeLimits {
     fn default() -> Self {
-        Self { admin_body_bytes_max: 1 << 20, relay_body_bytes_max: 32 << 20, position_wait_ms_max: 500 }
+        Self {
+            admin_body_bytes_max: 1 << 20,
+            relay_body_bytes_max: 32 << 20,
+            body_wait_ms_max: 5 * 60 * 1_000,
+            position_wait_ms_max: 500,
+        }
     }
 }
 

@@ -118,4 +118,23 @@ mod tests {
             assert!(operation["summary"].is_string(), "{method} {path}");
         }
     }
+
+    #[test]
+    fn only_what_is_there_already_can_be_at_another_version() {
+        for (path, method, operation) in operations() {
+            let writes = path.starts_with("/api/v1") && method != "get";
+            let can = writes && path.contains("{id}");
+            assert_eq!(operation["responses"]["412"].is_object(), can, "{method} {path}");
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let names: Vec<_> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+            assert_eq!(names.contains(&"If-Match"), can, "{method} {path}");
+            assert_eq!(names.contains(&"Idempotency-Key"), writes, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn any_refusal_of_a_provider_is_an_error_that_clients_can_read() {
+        let chat = operations().into_iter().find(|(path, ..)| path == "/v1/chat/completions").unwrap().2;
+        assert_eq!(chat["responses"]["4XX"]["$ref"], "#/components/responses/ClientError");
+    }
 }

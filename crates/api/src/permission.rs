@@ -146,7 +146,7 @@ fn user(parts: &Parts, edge: &Edge) -> Option<Arc<UserRow>> {
 
 /// The credential in an `Authorization` header of the scheme `Bearer`.
 pub(crate) fn bearer(text: &str) -> Option<&str> {
-    let (scheme, key) = text.trim().split_once(' ')?;
+    let (scheme, key) = text.trim().split_once([' ', '\t'])?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
@@ -176,6 +176,7 @@ mod tests {
     #[test]
     fn the_scheme_may_be_spelled_in_any_case() {
         assert_eq!(bearer("bearer  vk-1 "), Some("vk-1"));
+        assert_eq!(bearer("Bearer\tvk-1"), Some("vk-1"));
         assert_eq!(bearer("Basic vk-1"), None);
         assert_eq!(bearer("vk-1"), None);
     }

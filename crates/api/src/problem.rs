@@ -53,6 +53,8 @@ pub(crate) enum Code {
     PreconditionFailed,
     /// The body is larger than it may be.
     BodyTooLarge,
+    /// The body took too long to come.
+    RequestTimeout,
     /// The body is not said to be JSON.
     UnsupportedMediaType,
     /// A value that cannot be.
@@ -89,6 +91,7 @@ impl Code {
                 (S::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request")
             }
             Self::PreconditionFailed => (S::PRECONDITION_FAILED, "It was changed meanwhile"),
+            Self::RequestTimeout => (S::REQUEST_TIMEOUT, "The body took too long to come"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
             Self::InvalidValue => (S::UNPROCESSABLE_ENTITY, "A value cannot be accepted"),

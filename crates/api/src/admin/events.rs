@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use domain::{Log, TimeStamp};
+use domain::{Log, TimeStamp, UserId};
 use eventlog::{Filter, Recorded};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ pub(crate) struct EventQuery {
     stream: Option<String>,
     /// Of this type, such as `token_issued`.
     r#type: Option<String>,
-    /// Asked for by this actor, such as `usr_0199…`.
+    /// Asked for by this actor, as events name it, such as `usr_0199…`; a user's id will do.
     actor: Option<String>,
     /// How many at most, 1 to 1000.
     #[serde(default)]
@@ -44,6 +44,12 @@ pub(crate) struct EventQuery {
 
 const fn control() -> Log {
     Log::Control
+}
+
+/// The name under which events remember a user, where theirs is the id that is asked for.
+fn named(actor: String) -> String {
+    let id = actor.strip_prefix("usr_").unwrap_or(&actor);
+    Uuid::try_parse(id).map_or(actor, |id| UserId(id).prefixed())
 }
 
 /// One event, in the bytes in which it is stored and hashed. What is sealed in it stays sealed.
@@ -96,8 +102,24 @@ pub(crate) async fn list(
     _: Can<ReadEvents>,
     Query(query): Query<EventQuery>,
 ) -> Result<Json<Listed<EventView>>, Problem> {
-    let filter = Filter { stream: query.stream, event_type: query.r#type, actor: query.actor };
+    let filter = Filter { stream: query.stream, event_type: query.r#type, actor: query.actor.map(named) };
     let found = edge.log.reader().search(query.log, query.after, query.limit.asked(), &filter).await?;
     let views = found.into_iter().map(EventView::of).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(query.limit.page(views, |view| view.position)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn an_actor_is_found_by_an_id_however_it_is_written() {
+        let name = "usr_0199a1b2000070008000000000000001";
+        for asked in
+            [name, "0199a1b2-0000-7000-8000-000000000001", "usr_0199A1B2-0000-7000-8000-000000000001"]
+        {
+            assert_eq!(named(asked.to_owned()), name);
+        }
+        assert_eq!(named("demo".to_owned()), "demo");
+    }
 }

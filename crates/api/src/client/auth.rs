@@ -16,9 +16,7 @@ const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /// Whoever calls.
 pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> {
-    let key = key_of(parts).ok_or_else(|| {
-        refused("no API key was sent: use `Authorization: Bearer sk-…` with a key from this gateway")
-    })?;
+    let key = key_of(parts).ok_or_else(|| refused(nothing(parts)))?;
     let token = edge.directory.token(&key::hash(key)).ok_or_else(|| {
         refused("the API key is not known here: check it for missing characters, or issue a new one")
     })?;
@@ -74,12 +72,21 @@ fn key_of(parts: &Parts) -> Option<&str> {
         .filter(|key| !key.is_empty())
 }
 
+/// Why no key was found.
+fn nothing(parts: &Parts) -> &'static str {
+    let is_unreadable = |name: &str| parts.headers.get(name).is_some_and(|value| value.to_str().is_err());
+    if std::iter::once(header::AUTHORIZATION.as_str()).chain(KEY_HEADERS).any(is_unreadable) {
+        return "the API key has characters that no key has: copy it whole, it is `sk-` and 64 digits";
+    }
+    "no API key was sent: use `Authorization: Bearer sk-…` with a key from this gateway"
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderValue, Request, request::Parts};
     use domain::api_token::Network;
 
-    use super::{comes_from_where_it_may, key_of};
+    use super::{comes_from_where_it_may, key_of, nothing};
 
     fn parts(uri: &str, headers: &[(&str, &[u8])]) -> Parts {
         let mut request = Request::get(uri);
@@ -104,6 +111,17 @@ mod tests {
         assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer \xff\xfe")])), None);
         assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer a b c")])), Some("a b c"));
         assert_eq!(key_of(&parts("/", &[("authorization", b"Bearer ")])), None);
+    }
+
+    #[test]
+    fn a_shortened_key_is_not_taken_for_a_missing_one() {
+        for name in ["authorization", "x-api-key"] {
+            assert!(
+                nothing(&parts("/", &[(name, "Bearer sk-…".as_bytes())])).contains("copy it whole"),
+                "{name}"
+            );
+        }
+        assert!(nothing(&parts("/", &[("authorization", b"Basic a")])).contains("no API key was sent"));
     }
 
     #[test]

@@ -33,9 +33,13 @@ pub(crate) async fn chat(
     let (parts, body) = request.into_parts();
     let caller = auth::caller(&edge, &parts)?;
     let bytes_max = edge.limits.relay_body_bytes_max;
-    let body = body::read(body, bytes_max).await.map_err(|error| match error {
+    let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
+    let body = read.map_err(|error| match error {
         BodyError::TooLarge => {
             ClientError::new(ErrorCode::BodyTooLarge, format!("a request has at most {bytes_max} bytes here"))
+        }
+        BodyError::TooSlow => {
+            ClientError::new(ErrorCode::RequestTimeout, "the request took too long to come; send it again")
         }
         BodyError::Broken => ClientError::new(ErrorCode::InvalidJson, "the request ended before its end"),
     })?;

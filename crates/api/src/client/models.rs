@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
 };
 use domain::ModelName;
 use serde::Serialize;
@@ -61,23 +61,34 @@ pub(crate) async fn list(
     responses((status = 200, description = "The model", body = Model)))]
 pub(crate) async fn read(
     State(edge): State<Arc<Edge>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
-    find(&edge, &id, request)
+    find(&edge, id.map(|Path(id)| id), request)
 }
 
 /// Reads one model whose name holds slashes that the client did not escape.
 pub(crate) async fn read_slashed(
     State(edge): State<Arc<Edge>>,
-    Path((id, rest)): Path<(String, String)>,
+    id: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
-    find(&edge, &format!("{id}/{rest}"), request)
+    find(&edge, id.map(|Path((id, rest))| format!("{id}/{rest}")), request)
 }
 
-fn find(edge: &Edge, id: &str, request: Request) -> Result<Json<Model>, ClientError> {
+fn find(
+    edge: &Edge,
+    id: Result<String, PathRejection>,
+    request: Request,
+) -> Result<Json<Model>, ClientError> {
     let models = served(edge, request)?;
+    // No model has a name that is no text.
+    let id = id.map_err(|_| {
+        ClientError::new(
+            ErrorCode::ModelNotFound,
+            "there is no such model: its name in the path is not UTF-8",
+        )
+    })?;
     models.into_iter().find(|model| model.as_str() == id).map(|model| Json(Model::of(model))).ok_or_else(
         || {
             let message = format!("the model `{id}` does not exist or you do not have access to it");

@@ -62,7 +62,7 @@ impl IntoResponse for ClientError {
 /// An error in OpenAI's format.
 #[derive(ToSchema)]
 #[schema(as = ClientError, example = json!({"error": {
-    "message": "the API key was revoked; issue a new one", "type": "authentication_error", "param": null,
+    "message": "the API key is disabled", "type": "invalid_request_error", "param": null,
     "code": "invalid_api_key"
 }}))]
 #[expect(dead_code, reason = "documents what `wire` writes")]

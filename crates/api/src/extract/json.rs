@@ -39,10 +39,12 @@ impl<T: DeserializeOwned> FromRequest<Arc<Edge>> for Write<T> {
     async fn from_request(request: Request, edge: &Arc<Edge>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let bytes_max = edge.limits.admin_body_bytes_max;
-        let bytes = body::read(body, bytes_max).await.map_err(|error| match error {
+        let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
+        let bytes = read.map_err(|error| match error {
             BodyError::TooLarge => {
                 Problem::new(Code::BodyTooLarge, format!("a body has at most {bytes_max} bytes here"))
             }
+            BodyError::TooSlow => Problem::new(Code::RequestTimeout, "the body took too long to come"),
             BodyError::Broken => Problem::new(Code::InvalidJson, "the body ended before its end"),
         })?;
         let intent = Intent::read(&parts, &bytes)?;
@@ -70,13 +72,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if holds_nul(bytes) {
         return Err(Problem::new(Code::InvalidBody, "the body holds a NUL character, which no text may"));
     }
+    // Of some wrong types the reader says that they are no JSON: whether they are is asked of the text alone.
+    let json = |error: &dyn Error| Problem::new(Code::InvalidJson, error.to_string());
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| json(&error))?;
+    // The reader takes an array for an object whose fields stand in their order: nobody may pay in like that.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::new(Code::InvalidBody, "the body must be a JSON object"));
+    }
     Json::from_bytes(bytes).map(|Json(body)| body).map_err(|rejection| {
-        // Of some wrong types the reader says that they are no JSON: whether they are is asked of the text alone.
-        let is_json = serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-        let code = if is_json { Code::InvalidBody } else { Code::InvalidJson };
         // The path into the body and the place stand in the inner error.
         let detail = innermost(&rejection).unwrap_or_else(|| rejection.body_text());
-        Problem::new(code, detail)
+        Problem::new(Code::InvalidBody, detail)
     })
 }
 
@@ -128,6 +134,25 @@ mod tests {
         assert!(told("{}").contains("missing field `keys`"));
         assert!(told(r#"{"keys":[]"#).contains("InvalidJson"));
         assert!(told(r#"{"keys":[]} x"#).contains("InvalidJson"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_so_whatever_else_is_wrong_with_it() {
+        let told = format!("{:?}", parse::<Body>(br#"{"colour":{"#).unwrap_err());
+        assert!(told.contains("InvalidJson") && told.contains("EOF"), "{told}");
+    }
+
+    #[test]
+    fn only_an_object_is_a_body() {
+        let told = |text: &str| parse::<Body>(text.as_bytes()).unwrap_err();
+        for text in [r#"[["a"]]"#, "[]", " null", "7", r#""keys""#] {
+            assert_eq!(
+                told(text),
+                Problem::new(Code::InvalidBody, "the body must be a JSON object"),
+                "{text}"
+            );
+        }
+        assert_eq!(parse::<Body>(b" \n{\"keys\":[]}").unwrap(), Body { keys: Vec::new() });
     }
 
     #[test]

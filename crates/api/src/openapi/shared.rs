@@ -17,16 +17,22 @@ pub(super) const API_KEY_HEADERS: [(&str, &str); 3] =
 const PROBLEM: &str = "Problem";
 const CLIENT_ERROR: &str = "ClientError";
 const READ_FAILS: &[&str] = &["400", "401", "403", "404", "500", "503"];
-const WRITE_FAILS: &[&str] = &["400", "401", "403", "404", "409", "412", "413", "415", "422", "500", "503"];
-const CLIENT_FAILS: &[&str] = &["400", "401", "403", "404", "413", "429", "500", "502", "503", "504"];
+const CREATE_FAILS: &[&str] = &["400", "401", "403", "408", "409", "413", "415", "422", "500", "503"];
+const WRITE_FAILS: &[&str] =
+    &["400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "500", "503"];
+/// What else a provider refuses a request with goes on to the client.
+const CLIENT_FAILS: &[&str] =
+    &["400", "401", "403", "404", "408", "413", "429", "4XX", "500", "502", "503", "504"];
 
 /// `document`, with what its operations need not say one by one.
 pub(super) fn completed(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let one = if path.contains("{id}") { Does::ReadOne } else { Does::ReadMany };
-        let reads = item.get.as_mut().map(|operation| (operation, one));
+        let is_one = path.contains("{id}");
+        let (read, write) =
+            if is_one { (Does::ReadOne, Does::Write) } else { (Does::ReadMany, Does::Create) };
+        let reads = item.get.as_mut().map(|operation| (operation, read));
         let writes = [item.post.as_mut(), item.patch.as_mut(), item.delete.as_mut()];
-        let writes = writes.into_iter().flatten().map(|operation| (operation, Does::Write));
+        let writes = writes.into_iter().flatten().map(|operation| (operation, write));
         for (operation, does) in reads.into_iter().chain(writes) {
             if path.starts_with("/api/v1/") {
                 complete_admin(operation, does);
@@ -48,7 +54,18 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
 enum Does {
     ReadMany,
     ReadOne,
+    Create,
     Write,
+}
+
+impl Does {
+    const fn fails(self) -> &'static [&'static str] {
+        match self {
+            Self::ReadMany | Self::ReadOne => READ_FAILS,
+            Self::Create => CREATE_FAILS,
+            Self::Write => WRITE_FAILS,
+        }
+    }
 }
 
 fn complete_admin(operation: &mut Operation, does: Does) {
@@ -58,26 +75,28 @@ fn complete_admin(operation: &mut Operation, does: Does) {
     }
     operation.security = Some(vec![requirement(ADMIN_KEY)]);
     let parameters = operation.parameters.get_or_insert_default();
+    let writes = matches!(does, Does::Create | Does::Write);
+    if writes {
+        let what = "Names this write: sent again, it is carried out once";
+        parameters.push(header("Idempotency-Key", what, "8f14e45f").into());
+    }
     if does == Does::Write {
-        parameters.push(
-            header("Idempotency-Key", "Names this write: sent again, it is carried out once", "8f14e45f")
-                .into(),
-        );
         parameters.push(header("If-Match", "The ETag that it must have, or 412", "\"7\"").into());
-    } else {
+    }
+    if !writes {
         let what = "Waits, up to half a second, until this node has come so far";
         parameters.push(header("If-Position-At-Least", what, "control:12,ledger:99").into());
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
-        if does == Does::Write {
+        if writes {
             answers(response, "Veloera-Position", "How far the logs have come with it, such as `control:12`");
         }
         if does != Does::ReadMany && status != "204" {
             answers(response, "ETag", "Its version, for `If-Match`");
         }
     }
-    fails(operation, if does == Does::Write { WRITE_FAILS } else { READ_FAILS }, PROBLEM);
+    fails(operation, does.fails(), PROBLEM);
 }
 
 fn complete_client(operation: &mut Operation) {

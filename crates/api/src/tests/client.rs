@@ -127,8 +127,11 @@ async fn models_are_those_that_the_key_may_ask_for() {
     };
     assert_eq!(read(&one, MODEL).await.json()["id"], MODEL);
     assert_eq!(read(&one, "some/slashed-model").await.code(), "model_not_found");
-    let nothing = read(&all, "nothing").await;
-    assert_eq!((nothing.status.as_u16(), nothing.code().as_str()), (404, "model_not_found"));
+    for id in ["nothing", "%ff", "%ff/a"] {
+        let nothing = read(&all, id).await;
+        assert_eq!((nothing.status.as_u16(), nothing.code().as_str()), (404, "model_not_found"), "{id}");
+    }
+    assert_eq!(read("sk-nobody", "%ff").await.status, 401);
 }
 
 #[tokio::test]
@@ -148,6 +151,14 @@ async fn what_is_not_there_is_said_in_the_clients_own_format() {
         assert!(answered.json()["error"]["message"].is_string());
         assert!(!answered.header("x-request-id").is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_is_not_waited_for_without_end() {
+    let node = node_with(Condition::Ready, EdgeLimits { body_wait_ms_max: 1, ..patient() }).await;
+    let (key, _) = token(&node, json!({"name": "t"})).await;
+    let answered = node.ask("POST", "/v1/chat/completions").bearer(&key).endless().await_answer().await;
+    assert_eq!((answered.status.as_u16(), answered.code().as_str()), (408, "request_timeout"));
 }
 
 #[tokio::test]

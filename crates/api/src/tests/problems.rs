@@ -20,6 +20,7 @@ async fn every_refusal_is_a_problem_with_the_same_members() {
         ("POST", "/api/v1/tokens", "{", 400, "invalid_json"),
         ("POST", "/api/v1/tokens", r#"{"name":"a","colour":1}"#, 400, "invalid_body"),
         ("POST", "/api/v1/tokens", r#"{"name":7}"#, 400, "invalid_body"),
+        ("POST", "/api/v1/tokens", r#"["a",null,null,null,null,null]"#, 400, "invalid_body"),
         ("POST", "/api/v1/tokens", r#"{"name":"a\u0000"}"#, 400, "invalid_body"),
         ("POST", "/api/v1/tokens", r#"{"name":"a","quota_nanos":9007199254740992}"#, 400, "invalid_body"),
         ("POST", "/api/v1/tokens", r#"{"name":"a","quota_nanos":-1}"#, 400, "invalid_body"),
@@ -85,6 +86,13 @@ async fn a_body_is_json_and_no_larger_than_it_may_be() {
     let form = node.ask("POST", "/api/v1/tokens").by(&node.root).header("content-type", "text/plain");
     let answered = form.raw(b"{}".to_vec()).await_answer().await;
     assert_eq!((answered.status.as_u16(), answered.code().as_str()), (415, "unsupported_media_type"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
+    let node = node_with(Condition::Ready, EdgeLimits { body_wait_ms_max: 1, ..patient() }).await;
+    let answered = node.ask("POST", "/api/v1/tokens").by(&node.root).endless().await_answer().await;
+    assert_eq!((answered.status.as_u16(), answered.code().as_str()), (408, "request_timeout"));
 }
 
 async fn read_at(node: &Node, position: &str) -> Answered {

@@ -31,8 +31,12 @@ pub(crate) struct Book {
     pub(crate) overshot: u64,
     /// What was charged to leases that had ended.
     pub(crate) late: u64,
+    /// What was charged to leases that had ended and were never reclaimed: their node gave them back too early.
+    pub(crate) misplaced: u64,
+    /// Per open lease, what was charged beyond what it held, and beyond what was reserved.
+    pub(crate) beyond: BTreeMap<LeaseId, (u64, u64)>,
     /// What reclaimed leases held when they were reclaimed.
-    pub(crate) reclaimed: u64,
+    pub(crate) reclaimed: BTreeMap<LeaseId, u64>,
 }
 
 impl Book {
@@ -49,16 +53,23 @@ impl Book {
     pub(crate) fn charge(&mut self, lease_id: Option<LeaseId>, amount: u64, reserved: u64) {
         self.posted += amount;
         self.overshot += amount.saturating_sub(reserved);
-        match lease_id.map(|id| self.leases.get_mut(&id)) {
-            Some(Some(lease)) => lease.settled += amount.min(lease.amount - lease.settled),
-            Some(None) => self.late += amount,
-            None => {}
+        let Some(lease_id) = lease_id else { return };
+        match self.leases.get_mut(&lease_id) {
+            Some(lease) => {
+                let freed = amount.min(lease.amount - lease.settled);
+                lease.settled += freed;
+                let (unheld, unreserved) = self.beyond.entry(lease_id).or_default();
+                *unheld += amount - freed;
+                *unreserved += amount.saturating_sub(reserved);
+            }
+            None if self.reclaimed.contains_key(&lease_id) => self.late += amount,
+            None => self.misplaced += amount,
         }
     }
 
     pub(crate) fn reclaim(&mut self, lease_id: LeaseId) {
         if let Some(lease) = self.leases.remove(&lease_id) {
-            self.reclaimed += lease.amount - lease.settled;
+            self.reclaimed.insert(lease_id, lease.amount - lease.settled);
         }
     }
 
@@ -77,8 +88,13 @@ impl Book {
         holds(Rule::Overspent, overdrawn <= explained, || {
             format!("{id} is overdrawn by {overdrawn}, flagged charges explain {explained}")
         })?;
-        // Whatever was spent of a lease that had ended, its node had reserved before.
-        let most = self.reclaimed + self.overshot;
+        holds(Rule::Overspent, self.misplaced == 0, || {
+            format!("{id} was charged {} to leases that were given back before", self.misplaced)
+        })?;
+        let over = self.beyond.iter().find(|(_, (unheld, unreserved))| unheld > unreserved);
+        holds(Rule::Overspent, over.is_none(), || format!("{id}: more was reserved than leased: {over:?}"))?;
+        // Whatever was spent of a lease that was reclaimed, its node had reserved before.
+        let most = self.reclaimed.values().sum::<u64>() + self.overshot;
         holds(Rule::Overspent, self.late <= most, || {
             format!("{id} was charged {} late, and no more than {most} was reclaimed", self.late)
         })

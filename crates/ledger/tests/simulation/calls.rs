@@ -67,8 +67,9 @@ impl World<'_> {
         if self.durable == Durable::BeforeSending && self.mutant != Some(Mutant::SendUnsynced) {
             self.node(k).disk.sync();
         }
-        let most = if self.dice.once_in(10) { 2 * reserved } else { reserved };
-        let tokens = self.dice.below(most.saturating_sub(INPUT) + 1);
+        let most = reserved.saturating_sub(INPUT);
+        let tokens =
+            if self.dice.once_in(5) { most + self.dice.below(reserved) } else { self.dice.below(most + 1) };
         let flight = match self.dice.below(10) {
             0..3 => Flight::Refused,
             3 => Flight::TimedOut,

@@ -88,9 +88,16 @@ impl Disk {
 
     /// The machine loses power; says whether a record was torn or spoilt.
     pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> bool {
-        let left = self.durable + dice.index(self.bytes.len() - self.durable + 1);
+        // Somewhere between two records, or within one.
+        let kept = dice.between(self.durable_seq(), self.seq());
+        let end = |count: u64| {
+            usize::try_from(count).ok()?.checked_sub(1).and_then(|at| self.ends.get(at).copied())
+        };
+        let whole = end(kept).unwrap_or(0).max(self.durable);
+        let next = end(kept + 1).unwrap_or(whole);
+        let left = if dice.once_in(2) { whole } else { whole + dice.index(next - whole + 1) };
         self.bytes.truncate(left);
-        if left > self.durable && dice.once_in(3) {
+        if left > self.durable && dice.once_in(4) {
             let spoilt = self.durable + dice.index(left - self.durable);
             self.bytes[spoilt] ^= 1 << dice.below(8);
         }

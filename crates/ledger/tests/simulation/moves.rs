@@ -16,7 +16,7 @@ impl World<'_> {
     /// One step.
     pub(crate) async fn step(&mut self) -> Checked {
         let k = self.dice.index(NODES);
-        let moves = if self.calm { 60 } else { 63 };
+        let moves = if self.calm { 60 } else { 65 };
         match self.dice.below(moves) {
             0..5 => self.upload_in_background(k).await,
             5..11 => self.deliver().await,
@@ -26,7 +26,7 @@ impl World<'_> {
                 self.set_wall();
                 Ok(())
             }
-            60 => {
+            60..62 => {
                 self.lose_power(k);
                 Ok(())
             }
@@ -43,7 +43,7 @@ impl World<'_> {
                 self.node(k).disk.sync();
                 Ok(())
             }
-            61 => self.die_giving_back(k),
+            62 => self.die_giving_back(k),
             _ => {
                 self.kill(k);
                 Ok(())

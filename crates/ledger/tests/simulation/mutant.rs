@@ -45,18 +45,19 @@ impl Mutant {
     ];
 
     /// By what it is found out.
-    pub(crate) const fn breaks(self) -> Rule {
+    pub(crate) const fn breaks(self) -> &'static [Rule] {
         match self {
-            Self::DoubleSettle => Rule::EndsOnce,
-            Self::CloseInUse | Self::SpendDeadLeases => Rule::Overspent,
-            Self::UploadUnsynced => Rule::Cursors,
-            Self::ForgetLost => Rule::Balances,
+            Self::DoubleSettle => &[Rule::EndsOnce],
+            Self::CloseInUse | Self::SpendDeadLeases => &[Rule::Overspent],
+            Self::UploadUnsynced => &[Rule::Cursors],
+            Self::ForgetLost => &[Rule::Balances],
+            // What is lost is the reservation, or only who was asked.
+            Self::SendUnsynced => &[Rule::Charged, Rule::Attempts],
             Self::DropSettle
             | Self::VoidInDoubt
-            | Self::SendUnsynced
             | Self::TrustAfterPowerLoss
             | Self::FirstAccountOnly
-            | Self::Overcharge => Rule::Charged,
+            | Self::Overcharge => &[Rule::Charged],
         }
     }
 }

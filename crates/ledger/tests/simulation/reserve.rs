@@ -1,10 +1,10 @@
 //! How a call gets quota: from the leases at hand, else from the ledger.
 
-use domain::Nanos;
+use domain::{LeaseId, Nanos};
 use ledger::{
     Ask, GrantError, LedgerPort, ScopeAsk,
     record::Record,
-    step::{Input, Reply, Shortage},
+    step::{Grant, Input, Reply, Shortage},
 };
 
 use super::{
@@ -48,6 +48,7 @@ impl World<'_> {
         holds(Rule::Overspent, within, || format!("{reserved} is not between {least} and {}", wish.amount))?;
         let story = Story {
             node: k,
+            boot: self.nodes[k].boots,
             accounts: wish.facts.scopes.iter().map(|scope| scope.account_id).collect(),
             reserved,
             marks: Vec::new(),
@@ -58,6 +59,7 @@ impl World<'_> {
         };
         self.stories.insert(call_id, story);
         self.mark(call_id, Mark::Reserved);
+        self.is_covered(k)?;
         Ok(None)
     }
 
@@ -109,6 +111,7 @@ impl World<'_> {
                 Ok(())
             }
             Some(Ok(grants)) => {
+                self.usable.extend(grants.iter().filter_map(|grant| until(grant, at_ms)));
                 self.take(k, Input::Granted { grants, asked_ms: at_ms })?;
                 let short = self.reserve_here(k, &wish, wish.amount)?.is_some();
                 let none = short && self.reserve_here(k, &wish, wish.floor)?.is_some();
@@ -128,5 +131,12 @@ impl World<'_> {
             Some(short) if tries < 2 => self.ask(k, wish, &short, tries + 1).await,
             _ => Ok(()),
         }
+    }
+}
+
+fn until(grant: &Grant, at_ms: u64) -> Option<(LeaseId, u64)> {
+    match grant {
+        Grant::Leased { lease_id, usable_ms, .. } => Some((*lease_id, at_ms + usable_ms)),
+        Grant::Unlimited { .. } => None,
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Flight {
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) node: usize,
+    /// Under which boot of its machine it was reserved.
+    pub(crate) boot: u32,
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) reserved: u64,
     /// With the numbers of their records.

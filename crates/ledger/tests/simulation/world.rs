@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use domain::{AccountId, CallId};
+use domain::{AccountId, CallId, LeaseId};
 use ledger::{
     journal::Framed,
     record::Record,
@@ -55,6 +55,8 @@ pub(crate) struct World<'a> {
     pub(crate) provider: Provider,
     pub(crate) calls: u64,
     pub(crate) leases: u64,
+    /// Until when, by its node's clock, each lease may be spent.
+    pub(crate) usable: BTreeMap<LeaseId, u64>,
     pub(crate) accounts: Vec<AccountId>,
     /// Whether the ledger was spoken to since it was last checked.
     pub(crate) touched: bool,

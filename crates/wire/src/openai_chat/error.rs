@@ -24,6 +24,8 @@ pub enum ErrorCode {
     InvalidJson,
     /// The request is too long.
     BodyTooLarge,
+    /// The request took too long to come.
+    RequestTimeout,
     /// There is no such model for this key.
     ModelNotFound,
     /// The account cannot pay for this call.
@@ -53,6 +55,7 @@ impl ErrorCode {
             Self::Forbidden => 403,
             Self::ModelNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::InsufficientQuota | Self::RateLimitExceeded => 429,
             Self::Internal => 500,
@@ -70,6 +73,7 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidJson => "invalid_json",
             Self::BodyTooLarge => "body_too_large",
+            Self::RequestTimeout => "request_timeout",
             Self::ModelNotFound => "model_not_found",
             Self::InsufficientQuota => "insufficient_quota",
             Self::RateLimitExceeded => "rate_limit_exceeded",
@@ -90,6 +94,7 @@ impl ErrorCode {
             | Self::InvalidRequest
             | Self::InvalidJson
             | Self::BodyTooLarge
+            | Self::RequestTimeout
             | Self::ModelNotFound
             | Self::MethodNotAllowed
             | Self::NotFound => "invalid_request_error",

@@ -2,12 +2,13 @@ use serde_json::{Value, json};
 
 use super::error::*;
 
-const ALL: [ErrorCode; 14] = [
+const ALL: [ErrorCode; 15] = [
     ErrorCode::InvalidApiKey,
     ErrorCode::Forbidden,
     ErrorCode::InvalidRequest,
     ErrorCode::InvalidJson,
     ErrorCode::BodyTooLarge,
+    ErrorCode::RequestTimeout,
     ErrorCode::ModelNotFound,
     ErrorCode::InsufficientQuota,
     ErrorCode::RateLimitExceeded,
