@@ -18,6 +18,7 @@ test:
 	cargo test --locked --workspace
 
 lint:
+	infra/setup rust
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

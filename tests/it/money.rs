@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::account::{AttemptOutcome, Flag, Mode};
+use http::{Method, StatusCode};
 use serde_json::json;
 use tests::{
     ApiClient, End, Received, Reply, World,
@@ -177,5 +178,25 @@ async fn what_may_have_been_billed_without_an_answer_is_not_the_customers() {
     assert!(charge.amount_nanos.is_zero(), "{charge:?}");
     assert!(charge.flags.contains(&Flag::Unanswered), "{charge:?}");
     assert!(charge.attempts.iter().all(|attempt| attempt.outcome == AttemptOutcome::Unknown), "{charge:?}");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_account_is_served_no_more_although_its_quota_is_at_hand() {
+    let world = World::start(answer).await;
+    let admin = world.admin();
+    call(&world.api(), "Hello", Mode::Whole).await;
+    let account = format!("/accounts/{}", admin.own_account().await);
+    admin.must(Method::PATCH, &account, Some(&json!({ "status": "closed" })), StatusCode::OK).await;
+    let refused = wait::until("the refusal", Duration::from_secs(10), async || {
+        let answer = world.api().chat(&chat(MODEL, "Hello")).await.unwrap();
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(
+        (refused.status, refused.json()["error"]["code"].clone()),
+        (StatusCode::FORBIDDEN, json!("forbidden"))
+    );
+    assert_eq!(refused.header("x-should-retry"), Some("false"));
     world.close().await;
 }

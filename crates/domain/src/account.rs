@@ -24,7 +24,7 @@ pub use self::{
     },
     lease::{LEASES_MAX, Lease, LeaseAsk},
 };
-use crate::{AccountId, Aggregate, ApiTokenId, LeaseId, Log, Nanos, UserId};
+use crate::{AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, LeaseId, Log, Nanos, UserId};
 
 /// How far an account may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,6 +134,12 @@ pub enum AccountRefusal {
     /// It takes no leases, since nothing limits it.
     #[error("an unlimited account takes no leases")]
     Unlimited,
+    /// Its sums would pass what JSON readers carry exactly.
+    #[error("an account's sums end at {AMOUNT_MAX} nano-dollars; open another account")]
+    Full,
+    /// It takes what belongs to nobody, always.
+    #[error("the suspense account stays open")]
+    Suspense,
     /// More open leases than an account may have.
     #[error("an account may have at most {LEASES_MAX} open leases")]
     Leases,
@@ -219,6 +225,7 @@ impl Account {
         reason: String,
     ) -> Result<Vec<AccountEvent>, AccountRefusal> {
         moved(amount, &reason)?;
+        sums_to(if adjustment == Adjustment::Credit { self.credit_nanos } else { self.debit_nanos }, amount)?;
         // A chargeback has already happened outside: it is recorded whatever it leaves.
         if adjustment == Adjustment::Debit && self.room().is_some_and(|room| amount > room) {
             return Err(AccountRefusal::Insufficient {
@@ -228,6 +235,10 @@ impl Account {
         }
         Ok(vec![AccountEvent::Adjusted { adjustment, amount_nanos: amount, reason }])
     }
+}
+
+fn sums_to(sum: u64, amount: Nanos) -> Result<(), AccountRefusal> {
+    if sum.saturating_add(amount.get()) > AMOUNT_MAX { Err(AccountRefusal::Full) } else { Ok(()) }
 }
 
 fn moved(amount: Nanos, reason: &str) -> Result<(), AccountRefusal> {
@@ -253,12 +264,14 @@ impl Aggregate for Account {
             C::Deposit { amount, reason } => {
                 self.usable()?;
                 moved(amount, &reason)?;
+                sums_to(self.credit_nanos, amount)?;
                 Ok(vec![AccountEvent::Deposited { amount_nanos: amount, reason }])
             }
             C::Adjust { adjustment, amount, reason } => self.decide_adjust(adjustment, amount, reason),
             C::ChangeLimit(limit) if limit == self.limit => Ok(Vec::new()),
             C::ChangeLimit(limit) => Ok(vec![AccountEvent::LimitChanged { limit }]),
             C::Close if self.status == AccountStatus::Closed => Ok(Vec::new()),
+            C::Close if matches!(self.owner, Some((_, Owner::Suspense))) => Err(AccountRefusal::Suspense),
             C::Close => Ok(vec![AccountEvent::Closed {}]),
             C::Reopen if self.status == AccountStatus::Open => Ok(Vec::new()),
             C::Reopen => Ok(vec![AccountEvent::Reopened {}]),
@@ -275,11 +288,15 @@ impl Aggregate for Account {
                 self.owner = Some((*account_id, *owner));
                 self.limit = *limit;
             }
-            AccountEvent::Deposited { amount_nanos, .. } => self.credit_nanos += amount_nanos.get(),
-            AccountEvent::Adjusted { adjustment: Adjustment::Credit, amount_nanos, .. } => {
-                self.credit_nanos += amount_nanos.get();
+            AccountEvent::Deposited { amount_nanos, .. } => {
+                self.credit_nanos = self.credit_nanos.saturating_add(amount_nanos.get());
             }
-            AccountEvent::Adjusted { amount_nanos, .. } => self.debit_nanos += amount_nanos.get(),
+            AccountEvent::Adjusted { adjustment: Adjustment::Credit, amount_nanos, .. } => {
+                self.credit_nanos = self.credit_nanos.saturating_add(amount_nanos.get());
+            }
+            AccountEvent::Adjusted { amount_nanos, .. } => {
+                self.debit_nanos = self.debit_nanos.saturating_add(amount_nanos.get());
+            }
             AccountEvent::LimitChanged { limit } => self.limit = *limit,
             AccountEvent::Closed {} => self.status = AccountStatus::Closed,
             AccountEvent::Reopened {} => self.status = AccountStatus::Open,

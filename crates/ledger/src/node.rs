@@ -4,6 +4,7 @@
 //! system call and without waking a thread. Two tasks work beside it: one makes the journal durable and uploads what
 //! is, one gives back what no call needs.
 
+mod heed;
 mod lend;
 mod open;
 #[cfg(test)]

@@ -58,6 +58,13 @@ pub enum GrantError {
     Unavailable(String),
 }
 
+impl GrantError {
+    /// Whether an account is closed, rather than short of quota.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Refused { refusal: domain::account::AccountRefusal::Closed, .. })
+    }
+}
+
 /// Why records were not taken in.
 #[derive(Debug, Error)]
 pub enum IngestError {

@@ -293,6 +293,7 @@ impl NodeState {
         let mut records = Vec::new();
         for (account_id, purse) in &mut self.purses {
             if accounts.is_empty() || accounts.contains(account_id) {
+                purse.unlimited_until(0);
                 purse.give_back(*account_id, &mut records, |_| true);
             }
         }

@@ -60,6 +60,9 @@ pub enum ReserveError {
     /// An account of the caller has too little.
     #[error("the account has too little left for this call")]
     Insufficient,
+    /// An account that pays is closed.
+    #[error("an account that pays is closed")]
+    Closed,
     /// The ledger cannot be reached, or its journal takes no more.
     #[error("the ledger cannot be reached")]
     Unavailable,

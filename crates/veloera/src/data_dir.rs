@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -17,8 +17,9 @@ pub(crate) struct DataDir(PathBuf);
 impl DataDir {
     /// Makes it where it is missing.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path)
-            .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+        // Only its owner: what lies here is money and keys.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("the data directory {} cannot be made", path.display()))?;
         Ok(Self(path.to_owned()))
     }
 

@@ -32,6 +32,7 @@ impl relay::Ledger for NodeLedger {
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
         Box::pin(async move {
             self.0.reserve(facts, amount, floor).await.map_err(|error| match error {
+                ledger::ReserveError::Insufficient(refused) if refused.is_closed() => ReserveError::Closed,
                 ledger::ReserveError::Insufficient(_) => ReserveError::Insufficient,
                 other => {
                     tracing::warn!(error = %other, "nothing can be reserved");

@@ -118,8 +118,8 @@ const fn account(refusal: &AccountRefusal) -> Code {
         AccountRefusal::Exists => Code::AlreadyExists,
         AccountRefusal::Closed => Code::AccountClosed,
         AccountRefusal::Insufficient { .. } => Code::InsufficientFunds,
-        AccountRefusal::Unlimited => Code::NotAllowed,
-        AccountRefusal::Leases => Code::LimitReached,
+        AccountRefusal::Unlimited | AccountRefusal::Suspense => Code::NotAllowed,
+        AccountRefusal::Leases | AccountRefusal::Full => Code::LimitReached,
         AccountRefusal::Nothing | AccountRefusal::Reason(_) => Code::InvalidValue,
     }
 }

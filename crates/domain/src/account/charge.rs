@@ -117,7 +117,7 @@ impl Account {
     pub(super) fn evolve_charges(&mut self, charges: &[Charge]) {
         let own = self.id();
         for charge in charges.iter().filter(|charge| Some(charge.account_id) == own) {
-            self.posted_nanos += charge.amount_nanos.get();
+            self.posted_nanos = self.posted_nanos.saturating_add(charge.amount_nanos.get());
             self.pending_nanos = self.pending_nanos.saturating_sub(charge.freed_nanos.get());
             if let Some(lease) = charge.lease_id.and_then(|id| self.leases.get_mut(&id)) {
                 lease.settled = lease.settled.plus(charge.freed_nanos);
@@ -128,8 +128,8 @@ impl Account {
     pub(super) fn evolve_corrections(&mut self, corrections: &[Correction]) {
         let own = self.id();
         for correction in corrections.iter().filter(|correction| Some(correction.account_id) == own) {
-            self.posted_nanos += correction.posted_nanos.get();
-            self.refunded_nanos += correction.refunded_nanos.get();
+            self.posted_nanos = self.posted_nanos.saturating_add(correction.posted_nanos.get());
+            self.refunded_nanos = self.refunded_nanos.saturating_add(correction.refunded_nanos.get());
         }
     }
 }

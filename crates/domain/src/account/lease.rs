@@ -86,7 +86,7 @@ impl Account {
 
     pub(super) fn open_lease(&mut self, lease_id: LeaseId, journal_id: JournalId, amount: Nanos) {
         self.leases.insert(lease_id, Lease { journal_id, amount, settled: Nanos::ZERO });
-        self.pending_nanos += amount.get();
+        self.pending_nanos = self.pending_nanos.saturating_add(amount.get());
     }
 
     pub(super) fn shrink_lease(&mut self, lease_id: LeaseId, freed: Nanos) {

@@ -7,8 +7,8 @@ use super::{
     Correction, Flag, LeaseAsk, LeaseEnd, Limit, Mode, Owner, Reconciliation, Scope, Settlement, deduct,
 };
 use crate::{
-    AccountId, Aggregate, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos, TimeStamp,
-    UserId,
+    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos,
+    TimeStamp, UserId,
     price::{Pinned, Usage},
     testing::given,
 };
@@ -261,4 +261,20 @@ fn an_account_is_opened_once() {
         .when(C::Open { account_id: ME, owner: Owner::Suspense, limit: Limit::Prepaid })
         .then_refused(&AccountRefusal::Exists);
     given::<Account>([]).when(C::Close).then_refused(&AccountRefusal::Unknown);
+}
+
+#[test]
+fn sums_end_where_json_readers_lose_count() {
+    let full = || given::<Account>([opened(ME, Limit::Prepaid), deposited(AMOUNT_MAX - 5)]);
+    full().when(C::Deposit { amount: nanos(5), reason: "r".into() }).then([deposited(5)]);
+    full().when(C::Deposit { amount: nanos(6), reason: "r".into() }).then_refused(&AccountRefusal::Full);
+    let credit = C::Adjust { adjustment: Adjustment::Credit, amount: nanos(6), reason: "r".into() };
+    full().when(credit).then_refused(&AccountRefusal::Full);
+}
+
+#[test]
+fn the_suspense_account_is_never_closed() {
+    let opened =
+        E::Opened { account_id: AccountId::SUSPENSE, owner: Owner::Suspense, limit: Limit::Unlimited };
+    given::<Account>([opened]).when(C::Close).then_refused(&AccountRefusal::Suspense);
 }

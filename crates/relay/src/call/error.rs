@@ -22,13 +22,16 @@ pub enum CallError {
     #[error("the model `{0}` does not exist, or this key may not use it")]
     ModelNotFound(ModelName),
     /// Nobody has said what the model costs.
-    #[error("the model `{0}` has no price, so it is not served; an admin can set one")]
+    #[error("the model `{0}` has no price here, so it is not served")]
     NoPrice(ModelName),
     /// The account has too little.
     #[error(
         "this call may cost more than is left: add credit, raise the limit, or ask for fewer output tokens"
     )]
     Insufficient,
+    /// Nobody pays.
+    #[error("the account that pays for this key is closed")]
+    Closed,
     /// No money can be set aside now.
     #[error("the ledger cannot be reached now; try again")]
     Unavailable,
@@ -76,6 +79,7 @@ impl CallError {
             Self::Request(_) | Self::ModelName(_) => ErrorCode::InvalidRequest,
             Self::ModelNotFound(_) | Self::NoPrice(_) => ErrorCode::ModelNotFound,
             Self::Insufficient => ErrorCode::InsufficientQuota,
+            Self::Closed => ErrorCode::Forbidden,
             Self::Unavailable => ErrorCode::Overloaded,
             Self::Rejected { status, .. } if status.as_u16() == 413 => ErrorCode::BodyTooLarge,
             Self::Rejected { .. } => ErrorCode::InvalidRequest,
@@ -106,7 +110,7 @@ impl CallError {
     /// Whether to try again.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::Insufficient => Retry::Never,
+            Self::Insufficient | Self::Closed => Retry::Never,
             Self::RateLimited { retry_after: Some(pause) } => Retry::After(*pause),
             _ => Retry::Unsaid,
         }
@@ -130,6 +134,7 @@ impl From<ReserveError> for CallError {
     fn from(error: ReserveError) -> Self {
         match error {
             ReserveError::Insufficient => Self::Insufficient,
+            ReserveError::Closed => Self::Closed,
             ReserveError::Unavailable => Self::Unavailable,
         }
     }

@@ -59,6 +59,7 @@ impl Parts {
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let stop = || followers_stop.clone().cancelled_owned();
         followers.spawn_on(Arc::clone(&node).run(stop()), ledger);
+        followers.spawn_on(until(stop(), Arc::clone(&node).heed(log.clone())), ledger);
         let following = Arc::clone(&directory).follow(log.clone());
         followers.spawn_on(until(stop(), following), control);
         followers.spawn_on(until(stop(), Arc::clone(&calls).follow(log.clone())), control);
