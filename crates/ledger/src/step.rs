@@ -10,7 +10,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{
     AccountId, LeaseId, Nanos, TimeStamp,
@@ -166,7 +166,8 @@ pub enum StepError {
 /// All that a node knows about the money it may spend.
 #[derive(Debug, Default)]
 pub struct NodeState {
-    purses: HashMap<AccountId, Purse>,
+    /// In order, so that a step writes the same records whenever it is taken.
+    purses: BTreeMap<AccountId, Purse>,
     calls: HashMap<CallPart, OpenCall>,
 }
 

@@ -41,8 +41,10 @@ pub(crate) struct StreamRest {
     head: Option<(Bytes, bool)>,
     call: OpenCall,
     idle: Duration,
-    idle_end: Pin<Box<Sleep>>,
-    total_end: Pin<Box<Sleep>>,
+    deadline: Instant,
+    last_frame: Instant,
+    /// Wakes when the stream may be overdue: at the earliest of what was known when it was set.
+    alarm: Pin<Box<Sleep>>,
     frames_told: u64,
     /// The usage that was stated last, and how much text had come by then.
     stated: (Option<Usage>, u64),
@@ -61,8 +63,9 @@ impl StreamRest {
             head: Some((bytes, is_last)),
             call,
             idle,
-            idle_end: Box::pin(tokio::time::sleep(idle)),
-            total_end: Box::pin(tokio::time::sleep_until(deadline)),
+            deadline,
+            last_frame: Instant::now(),
+            alarm: Box::pin(tokio::time::sleep_until(deadline.min(Instant::now() + idle))),
             frames_told: 0,
             client_left: false,
             settled: false,
@@ -77,17 +80,17 @@ impl StreamRest {
             _ => {}
         }
         loop {
-            if self.total_end.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(self.cut(UpstreamError::TimedOut));
-            }
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
-                Poll::Pending if self.idle_end.as_mut().poll(cx).is_ready() => {
+                Poll::Pending if self.is_overdue(cx) => {
                     return Poll::Ready(self.cut(UpstreamError::TimedOut));
                 }
                 Poll::Pending => return Poll::Pending,
             };
-            self.idle_end.as_mut().reset(Instant::now() + self.idle);
+            self.last_frame = Instant::now();
+            if self.last_frame >= self.deadline {
+                return Poll::Ready(self.cut(UpstreamError::TimedOut));
+            }
             let step = match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                 Some(Ok(Ok(data))) => self.push(data),
                 Some(Ok(Err(_trailers))) => None,
@@ -101,6 +104,19 @@ impl StreamRest {
                 return Poll::Ready(step);
             }
         }
+    }
+
+    /// Whether the stream has paused, or gone on, for too long. The alarm is set anew when it rings and not at every
+    /// frame: a timer moved per frame costs more than the frame.
+    fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            let due = self.deadline.min(self.last_frame + self.idle);
+            if due <= Instant::now() {
+                return true;
+            }
+            self.alarm.as_mut().reset(due);
+        }
+        false
     }
 
     /// The client has gone: reads on to the usage, which is charged.
