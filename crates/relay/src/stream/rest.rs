@@ -106,8 +106,8 @@ impl StreamRest {
         }
     }
 
-    /// Whether the stream has paused, or gone on, for too long. The alarm is set anew when it rings and not at every
-    /// frame: a timer moved per frame costs more than the frame.
+    /// Whether the stream has paused, or gone on, for too long. The alarm is set anew when it rings, so that a
+    /// frame moves no timer.
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         while self.alarm.as_mut().poll(cx).is_ready() {
             let due = self.deadline.min(self.last_frame + self.idle);
