@@ -12,7 +12,7 @@ use crate::{Heads, Recorded, StoreError, leaf::table};
 /// The most events that are read at once.
 pub const PAGE_MAX: usize = 1_000;
 
-const COLUMNS: &str = "position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, leaf_hash";
+pub(crate) const COLUMNS: &str = "position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, leaf_hash";
 
 /// Reads both logs beside their writer. A cheap handle.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ mod migrate;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use domain::TimeStamp;
+use domain::{Aggregate, TimeStamp};
 use sqlx::{
     Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -14,7 +14,13 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::error::StoreError;
 use self::migrate::migrate;
-use crate::{Appender, Heads, Inline, LogReader, QUEUE_MAX, appender::Job, tx::Tx};
+use crate::{
+    Appender, Heads, Inline, LogReader, QUEUE_MAX,
+    appender::Job,
+    snapshots::{Maker, SNAPSHOT_EVERY, Snapshots},
+    stream_name,
+    tx::Tx,
+};
 
 const READERS_MAX: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +40,8 @@ pub struct Component {
     pub migrations: &'static [&'static str],
 }
 
-const LOGS: Component = Component { name: "eventlog", migrations: &[include_str!("store/v1.sql")] };
+const LOGS: Component =
+    Component { name: "eventlog", migrations: &[include_str!("store/v1.sql"), include_str!("store/v2.sql")] };
 
 /// What a log is opened with.
 pub struct LogOptions {
@@ -55,6 +62,8 @@ pub struct EventLog {
     pub(crate) heads: watch::Receiver<Heads>,
     pub(crate) reader: LogReader,
     pub(crate) sealer: crate::Sealer,
+    snapshots: Snapshots,
+    snapshots_written: watch::Receiver<u64>,
 }
 
 impl EventLog {
@@ -64,6 +73,15 @@ impl EventLog {
     /// # Errors
     /// When the database cannot be used, or was made by a newer version.
     pub async fn open(path: &Path, options: LogOptions) -> Result<(Self, Appender), StoreError> {
+        Self::open_with(path, options, SNAPSHOT_EVERY).await
+    }
+
+    /// The same, with a snapshot of each stream after so many events.
+    pub(crate) async fn open_with(
+        path: &Path,
+        options: LogOptions,
+        snapshot_every: u64,
+    ) -> Result<(Self, Appender), StoreError> {
         let mut writer =
             SqliteConnection::connect_with(&connect_options(path).create_if_missing(true)).await?;
         let inline: Arc<[Arc<dyn Inline>]> = options.inline.into();
@@ -75,16 +93,40 @@ impl EventLog {
             migrate(&mut writer, component).await?;
         }
         let reader = LogReader::new(read_pool(path).await?).await?;
-        let tx = Tx::new(writer, inline, options.clock, options.sealer.clone()).await?;
+        let (snapshots, asked) = Snapshots::new(snapshot_every);
+        let tx = Tx::new(writer, inline, options.clock, options.sealer.clone(), snapshots.clone()).await?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (heads_tx, heads) = watch::channel(tx.heads());
-        let log = Self { jobs, heads, reader, sealer: options.sealer };
-        Ok((log, Appender { tx, queue, heads_tx }))
+        let (written, snapshots_written) = watch::channel(0);
+        let maker = Maker {
+            asked,
+            snapshots: snapshots.clone(),
+            reader: reader.clone(),
+            jobs: jobs.downgrade(),
+            written,
+        };
+        let log = Self { jobs, heads, reader, sealer: options.sealer, snapshots, snapshots_written };
+        Ok((log, Appender { tx, queue, heads_tx, maker }))
     }
 
     /// How far the logs have come; wakes whoever waits for more.
     pub fn subscribe(&self) -> watch::Receiver<Heads> {
         self.heads.clone()
+    }
+
+    /// An aggregate as its committed events make it, from its snapshot on where it has one, with the version of its
+    /// stream.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn load<A: Aggregate>(&self, id: &str) -> Result<(A, u64), StoreError> {
+        let mut connection = self.read_pool().acquire().await?;
+        self.snapshots.load(&mut connection, &stream_name(A::KIND, id)).await
+    }
+
+    /// How many snapshots were written since the log was opened; wakes whoever waits for more.
+    pub fn snapshots_written(&self) -> watch::Receiver<u64> {
+        self.snapshots_written.clone()
     }
 
     /// Reads them.

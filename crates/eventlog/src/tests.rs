@@ -9,4 +9,7 @@ mod durable;
 mod inline;
 mod order;
 mod persons;
+mod purse;
 mod repeats;
+mod snapshots;
+mod upcast;

@@ -11,7 +11,8 @@ use sqlx::SqliteConnection;
 
 use self::heads::Head;
 use crate::{
-    Clock, Component, Fault, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, stream_name,
+    Clock, Component, Fault, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend,
+    snapshots::Snapshots, stream_name,
 };
 
 /// A read model that follows in the append transaction. It has no constraint that input can violate: an error here is a
@@ -34,6 +35,7 @@ pub struct Tx {
     inline: Arc<[Arc<dyn Inline>]>,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
+    snapshots: Snapshots,
     heads: [Head; 2],
     metadata: Metadata,
     answer: Option<String>,
@@ -47,10 +49,21 @@ impl Tx {
         inline: Arc<[Arc<dyn Inline>]>,
         clock: Arc<dyn Clock>,
         sealer: Sealer,
+        snapshots: Snapshots,
     ) -> Result<Self, StoreError> {
         let heads = heads::read(&mut connection).await?;
         let metadata = Metadata::default();
-        Ok(Self { connection, inline, clock, sealer, heads, metadata, answer: None, spoiled: false })
+        Ok(Self {
+            connection,
+            inline,
+            clock,
+            sealer,
+            snapshots,
+            heads,
+            metadata,
+            answer: None,
+            spoiled: false,
+        })
     }
 
     /// The connection, to read what a decision needs and to write what belongs to no event.
@@ -73,19 +86,12 @@ impl Tx {
         self.answer = Some(answer);
     }
 
-    /// Loads an aggregate by folding its stream, with the stream's version.
+    /// Loads an aggregate by folding its stream, from its snapshot on where it has one, with the stream's version.
     ///
     /// # Errors
     /// When the stream cannot be read.
     pub async fn load<A: Aggregate>(&mut self, id: &str) -> Result<(A, u64), StoreError> {
-        let stream = stream_name(A::KIND, id);
-        let mut state = A::default();
-        let mut version = 0;
-        for event in crate::reader::stream(&mut self.connection, A::LOG, &stream).await? {
-            state.evolve(&crate::decode(&event)?);
-            version = event.version;
-        }
-        Ok((state, version))
+        self.snapshots.load(&mut self.connection, &stream_name(A::KIND, id)).await
     }
 
     /// Asks an aggregate that is the fold of its own stream, and appends what it answers.

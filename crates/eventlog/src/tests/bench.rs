@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     Appender, Clock, Command, EventLog, ExecuteError, Executed, Fault, Heads, Inline, LogOptions, MasterKey,
-    Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, Tx,
+    Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, Tx, snapshots::SNAPSHOT_EVERY,
 };
 
 /// The business says no.
@@ -47,6 +47,7 @@ pub(super) struct Bench {
     pub(super) clock: Arc<Hand>,
     pub(super) log: EventLog,
     inline: Vec<Arc<dyn Inline>>,
+    snapshot_every: u64,
     waiting: Option<Appender>,
     tasks: JoinSet<()>,
     dir: tempfile::TempDir,
@@ -67,10 +68,21 @@ impl Bench {
 
     /// A log whose appender has not begun: what is sent waits, to become one batch.
     pub(super) async fn waiting(inline: Vec<Arc<dyn Inline>>) -> Self {
+        Self::build(inline, SNAPSHOT_EVERY).await
+    }
+
+    /// A log that keeps a snapshot of each stream after so many events, whose appender works.
+    pub(super) async fn snapping(every: u64) -> Self {
+        let mut bench = Self::build(Vec::new(), every).await;
+        bench.start();
+        bench
+    }
+
+    async fn build(inline: Vec<Arc<dyn Inline>>, snapshot_every: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hand(AtomicI64::new(MORNING_US)));
-        let (log, appender) = open(&dir, &clock, &inline).await.unwrap();
-        Self { clock, log, inline, waiting: Some(appender), tasks: JoinSet::new(), dir }
+        let (log, appender) = open(&dir, &clock, &inline, snapshot_every).await.unwrap();
+        Self { clock, log, inline, snapshot_every, waiting: Some(appender), tasks: JoinSet::new(), dir }
     }
 
     pub(super) fn start(&mut self) {
@@ -85,20 +97,20 @@ impl Bench {
 
     /// Ends the process that writes and tries to start it again.
     pub(super) async fn reopened(self) -> Result<Self, StoreError> {
-        let Self { clock, log, inline, dir, mut tasks, .. } = self;
+        let Self { clock, log, inline, snapshot_every, dir, mut tasks, .. } = self;
         drop(log);
         while let Some(ended) = tasks.join_next().await {
             ended.unwrap();
         }
-        let (log, appender) = open(&dir, &clock, &inline).await?;
-        let mut bench = Self { clock, log, inline, waiting: Some(appender), tasks, dir };
+        let (log, appender) = open(&dir, &clock, &inline, snapshot_every).await?;
+        let mut bench = Self { clock, log, inline, snapshot_every, waiting: Some(appender), tasks, dir };
         bench.start();
         Ok(bench)
     }
 
     /// Another process that writes the same file.
     pub(super) async fn second_writer(&mut self) -> EventLog {
-        let (log, appender) = open(&self.dir, &self.clock, &self.inline).await.unwrap();
+        let (log, appender) = open(&self.dir, &self.clock, &self.inline, self.snapshot_every).await.unwrap();
         self.tasks.spawn(appender.run());
         log
     }
@@ -128,11 +140,12 @@ async fn open(
     dir: &tempfile::TempDir,
     clock: &Arc<Hand>,
     inline: &[Arc<dyn Inline>],
+    snapshot_every: u64,
 ) -> Result<(EventLog, Appender), StoreError> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let sealer = Sealer::new(&MasterKey::from_hex(&"07".repeat(32))?);
     let options = LogOptions { clock, inline: inline.to_vec(), components: Vec::new(), sealer };
-    EventLog::open(&path(dir), options).await
+    EventLog::open_with(&path(dir), options, snapshot_every).await
 }
 
 pub(super) fn note(text: &str) -> NewEvent {

@@ -4,26 +4,45 @@ use uuid::Uuid;
 use super::bench::{Bench, append, heads, noted, send_append};
 use crate::{Executed, StoreError, connect_read_only};
 
+/// Every way of SQL to change what stands in a table of events, or to put something in its place.
+fn changes(table: &str) -> Vec<String> {
+    let rest = format!(
+        "version, event_id, event_type, schema_version, '[]', metadata, recorded_at, leaf_hash FROM {table}"
+    );
+    let same_place = format!("SELECT position, 'note:2', {rest}");
+    let same_version = format!("SELECT 2, stream, {rest}");
+    let mut changes = vec![
+        format!("DELETE FROM {table}"),
+        format!("DELETE FROM {table} WHERE position = 1"),
+        format!("UPDATE {table} SET position = position + 1"),
+        format!("INSERT INTO {table} {same_place} WHERE true ON CONFLICT DO UPDATE SET payload = '[]'"),
+        format!("INSERT INTO {table} {same_version} WHERE true ON CONFLICT DO UPDATE SET payload = '[]'"),
+        format!("INSERT INTO {table} SELECT 0, 'note:0', {rest}"),
+        format!("INSERT INTO {table} SELECT NULL, 'note:0', {rest}"),
+    ];
+    for or in ["", "OR REPLACE", "OR IGNORE", "OR FAIL"] {
+        changes.push(format!("UPDATE {or} {table} SET payload = '[]'"));
+        changes.push(format!("INSERT {or} INTO {table} {same_place}"));
+        changes.push(format!("INSERT {or} INTO {table} {same_version}"));
+    }
+    changes
+}
+
 #[tokio::test]
 async fn the_database_refuses_to_change_drop_or_replace_an_event() {
     let bench = Bench::new().await;
     append(&bench.log, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await.unwrap();
+    let before = [bench.all(Log::Control).await, bench.all(Log::Ledger).await];
     let mut raw = bench.raw().await;
-    for table in ["control_events", "ledger_events"] {
-        let rest = format!(
-            "version, event_id, event_type, schema_version, '[]', metadata, recorded_at, leaf_hash FROM {table}"
-        );
-        for statement in [
-            format!("UPDATE {table} SET payload = '[]'"),
-            format!("DELETE FROM {table}"),
-            format!("REPLACE INTO {table} SELECT position, 'note:2', {rest}"),
-            format!("REPLACE INTO {table} SELECT 2, stream, {rest}"),
-        ] {
+    // REPLACE deletes without a word to triggers on DELETE, unless these are recursive.
+    for recursive in ["OFF", "ON"] {
+        sqlx::query(&format!("PRAGMA recursive_triggers = {recursive}")).execute(&mut raw).await.unwrap();
+        for statement in ["control_events", "ledger_events"].into_iter().flat_map(changes) {
             let refused = sqlx::query(&statement).execute(&mut raw).await.unwrap_err().to_string();
             assert!(refused.contains("append-only"), "{statement}: {refused}");
         }
     }
-    assert_eq!(bench.all(Log::Ledger).await[0].payload, "{}");
+    assert_eq!([bench.all(Log::Control).await, bench.all(Log::Ledger).await], before);
 }
 
 #[tokio::test]
@@ -59,7 +78,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     let newer = "UPDATE schema_versions SET version = 9 WHERE component = 'eventlog'";
     sqlx::query(newer).execute(&mut bench.raw().await).await.unwrap();
     let outcome = bench.reopened().await.map(|_| ());
-    let Err(StoreError::NewerDatabase { component, found: 9, known: 1 }) = outcome else {
+    let Err(StoreError::NewerDatabase { component, found: 9, known: 2 }) = outcome else {
         panic!("{outcome:?}");
     };
     assert_eq!(component, "eventlog");
