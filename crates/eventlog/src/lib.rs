@@ -15,6 +15,7 @@ mod schema;
 mod seal;
 mod snapshot;
 mod snapshots;
+#[macro_use]
 mod store;
 mod tx;
 mod upcast;
@@ -32,7 +33,10 @@ pub use schema::{EventSchema, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
 pub use snapshots::verify_snapshots;
-pub use store::{Clock, Component, EventLog, LogOptions, StoreError, connect_read_only};
+pub use store::{
+    Cell, Clock, Component, Connection, Database, DatabaseUrlError, Dialect, EventLog, LogOptions, Migration,
+    Pool, Rows, StoreError, connect_read_only,
+};
 pub use tx::{Inline, Tx};
 pub use upcast::{UpcastFault, decode, upcast, upcast_faults};
 pub use verify::{LogFault, verify};

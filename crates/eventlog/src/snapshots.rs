@@ -23,13 +23,12 @@ use domain::{Aggregate, Log, StoredEvent};
 use parking_lot::RwLock;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use sha2::{Digest, Sha256};
-use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
 
 use self::maker::Due;
 pub(crate) use self::maker::Maker;
 pub use self::verify::verify_snapshots;
-use crate::StoreError;
+use crate::{Connection, StoreError};
 
 /// How many events a load folds before it asks for a snapshot.
 pub(crate) const SNAPSHOT_EVERY: u64 = 500;
@@ -71,7 +70,7 @@ impl Snapshots {
     /// An aggregate as its stored events make it, with the version of its stream.
     pub(crate) async fn load<A: Aggregate>(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         stream: &str,
     ) -> Result<(A, u64), StoreError> {
         let folded = fold::fold::<A>(connection, stream, self.schema_hash::<A>()).await?;

@@ -1,10 +1,9 @@
 //! A state made from events, begun where a snapshot left off.
 
 use domain::Aggregate;
-use sqlx::SqliteConnection;
 
 use super::{SchemaHash, Snapshot, store};
-use crate::{Recorded, StoreError, decode};
+use crate::{Connection, Recorded, StoreError, decode};
 
 /// A state, with where its stream stood.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +42,7 @@ impl<A: Aggregate> Folded<A> {
 }
 
 pub(super) async fn fold<A: Aggregate>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     stream: &str,
     schema_hash: SchemaHash,
 ) -> Result<Folded<A>, StoreError> {

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bench::{Bench, append, noted},
+    bench::{Bench, Store::Sqlite, append, noted},
     purse::{FIRST, INTO_CENTS, Purse, PurseEvent, SECOND, THIRD, WITH_CURRENCY, filled},
 };
 use crate::{NewEvent, Recorded, StoreError, StreamAppend, UpcastFault, decode, schemas_of, upcast_faults};
@@ -16,7 +16,7 @@ fn of(version: u32, payload: &str) -> NewEvent {
 
 /// These, as a log has them.
 async fn stored(events: Vec<NewEvent>) -> (Bench, Vec<Recorded>) {
-    let bench = Bench::new().await;
+    let bench = Bench::new(Sqlite).await;
     append(&bench.log, vec![StreamAppend { events, ..noted(Log::Ledger, STREAM) }]).await.unwrap();
     let stored = bench.all(Log::Ledger).await;
     (bench, stored)
