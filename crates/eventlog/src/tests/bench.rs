@@ -101,19 +101,27 @@ impl Bench {
 
     /// The same, in parts of so many events.
     pub(super) async fn parted(store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
-        Self::sized(store, inline, Sizes { partition_events, ..Sizes::default() }).await
+        let sizes = Sizes { partition_events, ..Sizes::default() };
+        Self::at(Place::new(store).await, store, inline, sizes).await
     }
 
     /// A log that keeps a snapshot of each stream after so many events, whose appender works.
     pub(super) async fn snapping(store: Store, snapshot_every: u64) -> Self {
         let sizes = Sizes { snapshot_every, ..Sizes::default() };
-        let mut bench = Self::sized(store, Vec::new(), sizes).await;
+        let mut bench = Self::at(Place::new(store).await, store, Vec::new(), sizes).await;
         bench.start();
         bench
     }
 
-    async fn sized(store: Store, inline: Vec<Arc<dyn Inline>>, sizes: Sizes) -> Self {
-        let place = Place::new(store).await;
+    /// On a server of one's own, which may be killed.
+    pub(super) async fn on(server: &servers::Postgres) -> Self {
+        let place = Place::Server(server.database().await);
+        let mut bench = Self::at(place, Store::Postgres, Vec::new(), Sizes::default()).await;
+        bench.start();
+        bench
+    }
+
+    async fn at(place: Place, store: Store, inline: Vec<Arc<dyn Inline>>, sizes: Sizes) -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(MORNING_US)));
         let (log, appender) = open(place.database(), &clock, &inline, sizes).await.unwrap();
         Self { clock, log, store, inline, sizes, waiting: Some(appender), tasks: JoinSet::new(), place }
@@ -134,13 +142,18 @@ impl Bench {
         let Self { clock, log, store, inline, sizes, place, mut tasks, .. } = self;
         drop(log);
         while let Some(ended) = tasks.join_next().await {
-            ended.unwrap();
+            assert!(ended.is_ok() || ended.unwrap_err().is_cancelled());
         }
         let (log, appender) = open(place.database(), &clock, &inline, sizes).await?;
         let waiting = Some(appender);
         let mut bench = Self { clock, log, store, inline, sizes, waiting, tasks, place };
         bench.start();
         Ok(bench)
+    }
+
+    /// Ends the process that writes, wherever it is.
+    pub(super) fn dies(&mut self) {
+        self.tasks.abort_all();
     }
 
     /// Another process that writes the same database.
