@@ -31,4 +31,4 @@ pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
 pub use store::{Clock, Component, EventLog, LogOptions, StoreError, connect_read_only};
 pub use tx::{Inline, Tx};
-pub use verify::{LogFault, verify};
+pub use verify::{Compare, LogFault, ModelFault, verify};

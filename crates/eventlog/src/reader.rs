@@ -12,7 +12,7 @@ use crate::{Heads, Recorded, StoreError, leaf::table};
 /// The most events that are read at once.
 pub const PAGE_MAX: usize = 1_000;
 
-const COLUMNS: &str = "position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, leaf_hash";
+pub(crate) const COLUMNS: &str = "position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, leaf_hash";
 
 /// Reads both logs beside their writer. A cheap handle.
 #[derive(Clone, Debug)]
@@ -198,6 +198,11 @@ pub(crate) async fn versions(
         }
     }
     Ok(versions)
+}
+
+/// Where an event stands.
+pub(crate) fn place(row: &SqliteRow) -> Result<u64, StoreError> {
+    u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| StoreError::Malformed("position"))
 }
 
 pub(crate) fn recorded(log: Log, row: &SqliteRow) -> Result<Recorded, StoreError> {

@@ -2,8 +2,8 @@ use domain::Log;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::bench::{Bench, append, noted};
-use crate::{LogFault, Recorded, StoreError, verify};
+use super::bench::{Bench, append, note, noted};
+use crate::{LogFault, LogSnapshot, PAGE_MAX, Recorded, StoreError, StreamAppend, verify};
 
 const LOG: Log = Log::Ledger;
 
@@ -32,8 +32,8 @@ async fn faults_up_to(bench: &Bench, faults_max: usize) -> (Vec<LogFault>, Vec<u
     let mut snapshot = bench.log.reader().snapshot().await.unwrap();
     let head = snapshot.heads().await.unwrap().of(LOG);
     let mut visited = Vec::new();
-    let visit = |event: &Recorded| {
-        visited.push(event.position);
+    let visit = async |_: &mut LogSnapshot, events: &[Recorded]| {
+        visited.extend(events.iter().map(|event| event.position));
         Ok(())
     };
     let faults = verify(&mut snapshot, LOG, head, faults_max, visit).await.unwrap();
@@ -77,6 +77,28 @@ async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence() {
         let changed = vec![LogFault::Changed { log: LOG, position: 3 }];
         assert_eq!(faults_up_to(&bench, 100).await, (changed, vec![1, 2]), "{set}");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_even_be_read_shows_where_it_is_and_what_follows_is_read_on() {
+    let bench = tampered(&["UPDATE ledger_events SET event_id = 'no id' WHERE position = 2"]).await;
+    let malformed = LogFault::Malformed { log: LOG, position: 2, what: "event id" };
+    assert_eq!(faults_up_to(&bench, 100).await, (vec![malformed], vec![1, 3]));
+}
+
+#[tokio::test]
+async fn a_log_is_read_in_pages_and_a_fault_between_two_of_them_shows() {
+    let bench = tampered(&[]).await;
+    let more = StreamAppend { events: vec![note("{}"); 2 * PAGE_MAX + 2], ..noted(LOG, "note:3") };
+    append(&bench.log, vec![more]).await.unwrap();
+    let (found, visited) = faults_up_to(&bench, 100).await;
+    assert_eq!((found, visited.len()), (Vec::new(), 2 * PAGE_MAX + 5));
+    assert!(visited.is_sorted());
+    let last_of_page = PAGE_MAX as u64;
+    let mut raw = bench.raw().await;
+    run(&mut raw, &format!("DELETE FROM ledger_events WHERE position = {last_of_page}")).await;
+    let hole = LogFault::Hole { log: LOG, expected: last_of_page, found: last_of_page + 1 };
+    assert!(faults(&bench).await.contains(&hole));
 }
 
 #[tokio::test]
