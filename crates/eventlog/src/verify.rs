@@ -37,21 +37,22 @@ pub trait Compare: Send {
 ///
 /// # Errors
 /// When the database fails, or `visit` does.
-pub async fn verify(
+pub async fn verify<E: From<StoreError>>(
     snapshot: &mut LogSnapshot,
     log: Log,
     head: u64,
     faults_max: usize,
-    mut visit: impl AsyncFnMut(&mut LogSnapshot, &[Recorded]) -> Result<(), StoreError>,
-) -> Result<Vec<LogFault>, StoreError> {
+    mut visit: impl AsyncFnMut(&mut LogSnapshot, &[Recorded]) -> Result<(), E>,
+) -> Result<Vec<LogFault>, E> {
     let log_id = snapshot.log_id(log);
-    let mut check = Check { log, log_id, faults_max, versions: HashMap::new(), last: None, faults: Vec::new() };
+    let mut check =
+        Check { log, log_id, faults_max, versions: HashMap::new(), last: None, faults: Vec::new() };
     while !check.is_full() {
         let rows = page(snapshot, log, check.position(), head).await?;
         let Some((last, _)) = rows.last() else { break };
         let last = *last;
-        let events: Vec<Recorded> =
-            rows.into_iter().filter_map(|(position, row)| check.row(position, row).transpose()).collect::<Result<_, _>>()?;
+        let unchanged = rows.into_iter().filter_map(|(position, row)| check.row(position, row).transpose());
+        let events: Vec<Recorded> = unchanged.collect::<Result<_, _>>()?;
         visit(snapshot, &events).await?;
         if last == head {
             break;

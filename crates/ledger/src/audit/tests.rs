@@ -74,13 +74,29 @@ fn kinds(broken: &[Broken]) -> BTreeSet<&'static str> {
         .iter()
         .map(|fault| match fault {
             Broken::Log(_) => "log",
+            Broken::Model(_) => "model",
             Broken::Balance { .. } => "balance",
             Broken::Pending { .. } => "pending",
             Broken::Lease { .. } => "lease",
             Broken::Overdrawn { .. } => "overdrawn",
+            Broken::Deficit { .. } => "deficit",
+            Broken::Flags { .. } => "flags",
             Broken::EndedTwice { .. } => "ended twice",
+            Broken::Unlisted { .. } => "unlisted",
+            Broken::Listed { .. } => "listed",
             Broken::Cursor { .. } => "cursor",
+            Broken::Order { .. } => "order",
+            Broken::JournalDamaged { .. }
+            | Broken::JournalLacks { .. }
+            | Broken::JournalShort { .. }
+            | Broken::JournalDiffers { .. } => "journal",
+            Broken::Record { .. } => "record",
+            Broken::Uncharged { .. } => "uncharged",
             Broken::Bill { .. } => "bill",
+            Broken::Ahead { .. } => "ahead",
+            Broken::Price { .. } => "price",
+            Broken::Ratio { .. } => "ratio",
+            Broken::Attempts { .. } => "attempts",
         })
         .collect()
 }
