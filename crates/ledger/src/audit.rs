@@ -114,7 +114,9 @@ pub async fn audit(
     for log in Log::ALL {
         let end = events.of(log);
         let faults = verify(&mut snapshot, log, end, FAULTS_MAX, async |snapshot, page| {
-            page.iter().for_each(|event| seen(Progress { log, position: event.position, end }));
+            for event in page {
+                seen(Progress { log, position: event.position, end });
+            }
             review.page(snapshot, log, page).await
         })
         .await?;

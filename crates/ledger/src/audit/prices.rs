@@ -2,6 +2,9 @@
 //!
 //! One entry per change that people made to a price, a ratio or the default price, and of a price its digest only.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use domain::{
