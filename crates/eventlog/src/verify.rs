@@ -12,7 +12,8 @@ pub use self::fault::{LogFault, ModelFault};
 use crate::{
     LogSnapshot, PAGE_MAX, Recorded, StoreError,
     leaf::table,
-    reader::{COLUMNS, place, recorded, signed},
+    on,
+    reader::{self, Row, signed},
 };
 
 /// A read model that an audit compares with the log that it follows.
@@ -71,17 +72,21 @@ async fn page(
     after: u64,
     head: u64,
 ) -> Result<Vec<(u64, Result<Recorded, StoreError>)>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {} WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3",
-        table(log)
-    );
-    let rows = sqlx::query(&sql)
-        .bind(signed(after))
-        .bind(signed(head))
-        .bind(signed(PAGE_MAX as u64))
-        .fetch_all(snapshot.connection())
-        .await?;
-    rows.iter().map(|row| Ok((place(row)?, recorded(log, row)))).collect()
+    let sql = reader::select(log, "WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3");
+    let rows: Vec<Row> = on!(snapshot.connection(), c => {
+        sqlx::query_as(&sql)
+            .bind(signed(after))
+            .bind(signed(head))
+            .bind(signed(PAGE_MAX as u64))
+            .fetch_all(c)
+            .await?
+    });
+    rows.into_iter()
+        .map(|row| {
+            let position = u64::try_from(row.position).map_err(|_| StoreError::Malformed("position"))?;
+            Ok((position, row.read(log)))
+        })
+        .collect()
 }
 
 struct Check {
@@ -158,7 +163,7 @@ impl Check {
         let mut last = self.position();
         if snapshot.heads().await?.of(log) == head {
             let sql = format!("SELECT COALESCE(MAX(position), 0) FROM {}", table(log));
-            let behind: i64 = sqlx::query_scalar(&sql).fetch_one(snapshot.connection()).await?;
+            let behind: i64 = on!(snapshot.connection(), c => sqlx::query_scalar(&sql).fetch_one(c).await?);
             last = last.max(u64::try_from(behind).map_err(|_| StoreError::Malformed("position"))?);
         }
         if last != head {
