@@ -101,7 +101,18 @@ impl Bench {
 
     /// The same, in parts of so many events.
     pub(super) async fn parted(store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
-        let place = Place::new(store).await;
+        Self::at(Place::new(store).await, store, inline, partition_events).await
+    }
+
+    /// On a server of one's own, which may be killed.
+    pub(super) async fn on(server: &servers::Postgres) -> Self {
+        let place = Place::Server(server.database().await);
+        let mut bench = Self::at(place, Store::Postgres, Vec::new(), PARTITION_EVENTS).await;
+        bench.start();
+        bench
+    }
+
+    async fn at(place: Place, store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(MORNING_US)));
         let (log, appender) = open(place.database(), &clock, &inline, partition_events).await.unwrap();
         Self {
@@ -131,13 +142,18 @@ impl Bench {
         let Self { clock, log, store, inline, partition_events, place, mut tasks, .. } = self;
         drop(log);
         while let Some(ended) = tasks.join_next().await {
-            ended.unwrap();
+            assert!(ended.is_ok() || ended.unwrap_err().is_cancelled());
         }
         let (log, appender) = open(place.database(), &clock, &inline, partition_events).await?;
         let waiting = Some(appender);
         let mut bench = Self { clock, log, store, inline, partition_events, waiting, tasks, place };
         bench.start();
         Ok(bench)
+    }
+
+    /// Ends the process that writes, wherever it is.
+    pub(super) fn dies(&mut self) {
+        self.tasks.abort_all();
     }
 
     /// Another process that writes the same database.
