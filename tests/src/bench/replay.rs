@@ -27,11 +27,10 @@ struct History {
     rounds: Vec<Round>,
 }
 
-struct Round {
-    read: Spent,
-    replay: Spent,
-    audit: Spent,
-}
+/// What each of the [`PASSES`] took.
+type Round = [Spent; PASSES.len()];
+
+const PASSES: [&str; 3] = ["read and decoded", "`audit replay`", "`audit verify`"];
 
 pub(super) async fn run(plan: &Plan) -> String {
     let mut histories = Vec::new();
@@ -49,23 +48,17 @@ pub(super) async fn run(plan: &Plan) -> String {
         "| replay | events per second | ÷ reading and decoding | CPU µs an event |\n|---|---:|---:|---:|\n"
             .to_owned();
     for History { store, ledger, rounds, .. } in histories {
-        for (name, spent) in PASSES {
+        for (pass, name) in PASSES.iter().enumerate() {
             let of = |figure: &dyn Fn(&Round) -> f64| middle(rounds.iter().map(figure).collect());
-            let rate = of(&|round| spent(round).per_second());
-            let ratio = of(&|round| spent(round).per_second() / round.read.per_second());
-            let cpu = of(&|round| spent(round).cpu_micros());
+            let rate = of(&|round| round[pass].per_second());
+            let ratio = of(&|round| round[pass].per_second() / round[0].per_second());
+            let cpu = of(&|round| round[pass].cpu_micros());
             table += &format!("| {}, {name} | {rate:.0} | {ratio:.2} | {cpu:.1} |\n", store.name());
         }
         ledger.close().await;
     }
     table
 }
-
-const PASSES: [(&str, fn(&Round) -> Spent); 3] = [
-    ("read and decoded", |round| round.read),
-    ("`audit replay`", |round| round.replay),
-    ("`audit verify`", |round| round.audit),
-];
 
 impl History {
     async fn write(store: Store, calls: usize) -> Self {
@@ -91,7 +84,7 @@ impl History {
         let audited = audit(reader, options, |_| ()).await.expect("the log can be read");
         let audit = begun.done(audited.events.of(Log::Ledger));
         assert_eq!((audited.broken, read.count, replay.count), (Vec::new(), audit.count, audit.count));
-        Round { read, replay, audit }
+        [read, replay, audit]
     }
 
     /// Every row with all its columns, and its payload as the event that it says.
