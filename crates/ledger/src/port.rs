@@ -3,6 +3,7 @@
 use domain::{AccountId, JournalId, LeaseId, Nanos};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{chain::Link, journal::Framed, step::Grant};
 
@@ -40,6 +41,15 @@ pub struct Cursor {
     pub seq: u64,
     /// Its link.
     pub link: Link,
+}
+
+/// How far a journal was taken in, and by which ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Names the log. Another one than before is another ledger, or one that was restored.
+    pub log_id: Uuid,
+    /// How far.
+    pub cursor: Cursor,
 }
 
 /// Why no quota was granted.
@@ -109,7 +119,7 @@ pub trait LedgerPort: Send + Sync + 'static {
     fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>>;
 
     /// How far a journal was taken in.
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>>;
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Known, IngestError>>;
 
     /// Takes records in, exactly once each, and answers how far the journal is taken in now.
     fn ingest(
