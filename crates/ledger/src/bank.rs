@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     accounts,
     journal::Framed,
-    port::{Ask, Cursor, GrantError, IngestError, Known, LedgerPort},
+    port::{Ask, Cursor, GrantError, IngestError, LedgerPort, Standing},
     step::Grant,
 };
 
@@ -59,11 +59,11 @@ impl LedgerPort for Bank {
         Box::pin(grant::grant(&self.log, ask))
     }
 
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Known, IngestError>> {
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>> {
         Box::pin(async move {
             let mut connection = self.log.read_pool().acquire().await.map_err(unavailable)?;
             let cursor = ingest::cursor(&mut connection, journal_id).await.map_err(unavailable)?;
-            Ok(Known { log_id: self.log.reader().log_id(Log::Ledger), cursor })
+            Ok(Standing { log_id: self.log.reader().log_id(Log::Ledger), cursor })
         })
     }
 

@@ -158,7 +158,7 @@ impl Journal {
             let bytes = self.tail.frames.len() - batch.start + chain::frame_bytes(payload.len());
             if !self.current.fits(bytes) {
                 let full = std::mem::replace(&mut batch, self.batch());
-                written += self.write(full)?;
+                written += self.write(&full)?;
                 batch = self.batch();
                 self.rotate()?;
             }
@@ -168,7 +168,7 @@ impl Journal {
             batch.records += 1;
             Ok(())
         });
-        match self.write(batch) {
+        match self.write(&batch) {
             Ok(records) => (written + records, gathered),
             Err(error) => (written, Err(error)),
         }
@@ -179,7 +179,7 @@ impl Journal {
     }
 
     /// Writes a batch into the file in use; where that fails, into the next one.
-    fn write(&mut self, batch: Batch) -> Result<usize, JournalError> {
+    fn write(&mut self, batch: &Batch) -> Result<usize, JournalError> {
         if batch.records == 0 {
             return Ok(0);
         }

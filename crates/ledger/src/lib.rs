@@ -20,4 +20,4 @@ pub use audit::{Audit, Broken, Progress, Replay, audit, audit_with, replay};
 pub use bank::Bank;
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError};
-pub use port::{Ask, Cursor, GrantError, IngestError, Known, LedgerPort, RECORDS_MAX, ScopeAsk};
+pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk, Standing};

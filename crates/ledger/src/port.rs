@@ -43,12 +43,12 @@ pub struct Cursor {
     pub link: Link,
 }
 
-/// How far a journal was taken in, and by which ledger.
+/// How far a ledger has taken a journal in, and which ledger that is. One that was restored is behind, or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// Names the log. Another one than before is another ledger, or one that was restored.
+pub struct Standing {
+    /// Names the ledger's log.
     pub log_id: Uuid,
-    /// How far.
+    /// How far it has the journal.
     pub cursor: Cursor,
 }
 
@@ -118,8 +118,8 @@ pub trait LedgerPort: Send + Sync + 'static {
     /// Grants quota on every account that is named, or on none.
     fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>>;
 
-    /// How far a journal was taken in.
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Known, IngestError>>;
+    /// How far a journal was taken in, and by which ledger.
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>>;
 
     /// Takes records in, exactly once each, and answers how far the journal is taken in now.
     fn ingest(

@@ -40,7 +40,7 @@ impl Journal {
             bytes_max: self.limits.bytes_max,
             disk: Arc::clone(&self.disk),
         };
-        let mut anew = Self::begin(options, Arc::clone(&self.lock))?;
+        let mut anew = Self::begin(&options, Arc::clone(&self.lock))?;
         fill(&mut anew)?;
         anew.sync()?;
         anew.spare = None;

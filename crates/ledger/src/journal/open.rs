@@ -35,7 +35,7 @@ impl Journal {
         let mut found = files::list(&options.dir)?;
         let read = opening.read(&found)?;
         let said = opening.mark;
-        let Some(read) = read else { return Self::begin(options, lock) };
+        let Some(read) = read else { return Self::begin(&options, lock) };
         let limits = Limits::of(&options);
         let current = Segment::reopen(&options.disk, &read.last, read.scanned.length, limits.segment_bytes)?;
         if read.scanned.rest != Rest::Nothing {
@@ -71,9 +71,9 @@ impl Journal {
     }
 
     /// Begins a journal where there is none.
-    pub(super) fn begin(options: JournalOptions, lock: Arc<File>) -> Result<Self, JournalError> {
-        let JournalOptions { dir, new_id: id, disk, .. } = &options;
-        let limits = Limits::of(&options);
+    pub(super) fn begin(options: &JournalOptions, lock: Arc<File>) -> Result<Self, JournalError> {
+        let JournalOptions { dir, new_id: id, disk, .. } = options;
+        let limits = Limits::of(options);
         let mut current = Segment::allocate(disk, &files::spare_path(dir), limits.segment_bytes)?;
         current.begin(&Header { journal_id: *id, first_seq: 1, before: Cursor::default().link })?;
         current.name(&files::segment_path(dir, 1))?;

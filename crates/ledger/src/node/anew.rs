@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{Node, NodeError};
 use crate::{
     journal::{Journal, JournalError, Reader},
-    port::{Cursor, Known},
+    port::{Cursor, Standing},
     record::Record,
     step::Input,
 };
@@ -36,14 +36,14 @@ pub(super) enum Departure {
 }
 
 /// Where a journal stands to what the ledger has.
-pub(super) enum Standing {
+pub(super) enum Course {
     /// It goes on from there.
-    At(Reader),
+    On(Reader),
     /// It cannot.
     Departed(Departure),
 }
 
-impl Standing {
+impl Course {
     /// Looks before anything is added: a disk that was rolled back could catch up with the ledger's count by that.
     pub(super) fn of(journal: &Journal, cursor: Cursor) -> Result<Self, JournalError> {
         let forked = Self::Departed(Departure::Forked { known: cursor.seq, end: journal.seq() });
@@ -55,12 +55,12 @@ impl Standing {
             return Ok(Self::Departed(Departure::Retired { first, last }));
         }
         let reader = journal.reader(cursor.seq)?;
-        Ok(if reader.at() == cursor { Self::At(reader) } else { forked })
+        Ok(if reader.at() == cursor { Self::On(reader) } else { forked })
     }
 }
 
 /// Says where the ledger is not what it was.
-pub(super) fn notice(journal: &Journal, known: Known) {
+pub(super) fn notice(journal: &Journal, known: Standing) {
     let (home_seq, log_id) = journal.home();
     let (journal_id, there) = (journal.id(), known.cursor.seq);
     if !log_id.is_nil() && log_id != known.log_id {
@@ -82,7 +82,7 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
-    pub(super) fn of(journal: &Journal, departure: Departure, known: Known) -> Result<Self, JournalError> {
+    pub(super) fn of(journal: &Journal, departure: Departure, known: Standing) -> Result<Self, JournalError> {
         let (home_seq, log_id) = journal.home();
         let after = match departure {
             Departure::Forked { .. } if log_id == known.log_id => home_seq.min(journal.seq()),
@@ -117,7 +117,7 @@ pub(super) fn report(old: JournalId, new: JournalId, departure: Departure, kept:
 impl Node {
     /// Begins another journal, carries the open calls over, and gives back all quota that no call needs: what was leased
     /// to the old one is asked for anew. The ledger hears no more of the old one.
-    pub(super) fn begin_anew(&self, departure: Departure, known: Known) -> Result<(), NodeError> {
+    pub(super) fn begin_anew(&self, departure: Departure, known: Standing) -> Result<(), NodeError> {
         let id = self.clock.journal_id();
         {
             let mut inner = self.inner.lock();

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{
     Node, NodeClock, NodeError, NodeOptions,
-    anew::{self, Departure, Standing, Unsent},
+    anew::{self, Course, Departure, Unsent},
     durable::Syncer,
     lend::Lending,
     upload::Place,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     journal::{Journal, JournalError, JournalOptions, Reader},
-    port::{Known, LedgerPort},
+    port::{LedgerPort, Standing},
     record::Record,
     step::Replay,
 };
@@ -88,7 +88,7 @@ struct Stood {
 /// Writes how the open calls end, into this journal or into the one that takes its place.
 fn stand(
     journal: &mut Journal,
-    known: Known,
+    known: Standing,
     endings: &[Record],
     clock: &dyn NodeClock,
 ) -> Result<Stood, NodeError> {
@@ -97,12 +97,12 @@ fn stand(
         return Err(JournalError::RolledBack { found, durable, home }.into());
     }
     anew::notice(journal, known);
-    let departure = match Standing::of(journal, known.cursor)? {
-        Standing::At(reader) => {
+    let departure = match Course::of(journal, known.cursor)? {
+        Course::On(reader) => {
             journal.append_all(endings).1?;
             return Ok(Stood { reader: Some(reader), holds_leases: true });
         }
-        Standing::Departed(departure) => departure,
+        Course::Departed(departure) => departure,
     };
     let (old, new): (JournalId, JournalId) = (journal.id(), clock.journal_id());
     let unsent = Unsent::of(journal, departure, known)?;

@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     Node, NodeError,
-    anew::{self, Standing},
+    anew::{self, Course},
 };
 use crate::{
     journal::{Framed, JournalError, Reader},
-    port::{Known, RECORDS_MAX},
+    port::{RECORDS_MAX, Standing},
     step::Input,
 };
 
@@ -127,18 +127,18 @@ impl Node {
     }
 
     /// Where the journal goes on after what the ledger has; `None` where it could not and another one has begun.
-    fn place_at(&self, reader: Option<Reader>, known: Known) -> Result<Option<Reader>, NodeError> {
+    fn place_at(&self, reader: Option<Reader>, known: Standing) -> Result<Option<Reader>, NodeError> {
         if let Some(reader) = reader.filter(|reader| reader.at() == known.cursor) {
             return Ok(Some(reader));
         }
-        let standing = {
+        let course = {
             let inner = self.inner.lock();
             anew::notice(&inner.journal, known);
-            Standing::of(&inner.journal, known.cursor)?
+            Course::of(&inner.journal, known.cursor)?
         };
-        match standing {
-            Standing::At(reader) => Ok(Some(reader)),
-            Standing::Departed(departure) => {
+        match course {
+            Course::On(reader) => Ok(Some(reader)),
+            Course::Departed(departure) => {
                 // Until it has: what cannot be brought home must not grow.
                 self.begin_anew(departure, known).inspect_err(|_| self.fail())?;
                 Ok(None)
@@ -146,7 +146,7 @@ impl Node {
         }
     }
 
-    fn came_home(&self, seq: u64, known: Known) {
+    fn came_home(&self, seq: u64, known: Standing) {
         self.inner.lock().journal.came_home(seq, known.log_id);
         self.ingested.send_replace(seq);
     }

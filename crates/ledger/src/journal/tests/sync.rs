@@ -150,7 +150,7 @@ fn a_write_that_fails_goes_into_the_next_file_whole() {
     journal.sync().unwrap();
     drop(journal);
     let (_, records) = open_with(options(dir.path(), disk)).unwrap();
-    assert_eq!(records, (0..8).map(|n| (n as u64 + 1, void(n))).collect::<Vec<_>>());
+    assert_eq!(records, (0..8).map(|n| (u64::try_from(n).unwrap() + 1, void(n))).collect::<Vec<_>>());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{answered, charges, reserve, sent};
 use crate::{
-    Ask, Bank, Cursor, GrantError, IngestError, Known, LedgerPort, Node, NodeError, NodeOptions,
+    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, Node, NodeError, NodeOptions, Standing,
     fixtures::{Fails, Faulty, JOURNAL, Ledger, Line, PAYER, TestDisk, call, nanos},
     journal::{Framed, JournalError},
     record::Record,
@@ -76,7 +76,7 @@ async fn the_files_of_a_journal_that_was_put_back_are_kept_as_they_were() {
 
 /// Somebody with a copy of the journal is faster.
 async fn overtake(ledger: &Ledger) {
-    let Known { cursor, .. } = ledger.bank.cursor(JOURNAL).await.unwrap();
+    let Standing { cursor, .. } = ledger.bank.cursor(JOURNAL).await.unwrap();
     let payload = Record::Void { call: super::super::whole(call(999)) }.encode().unwrap();
     let link = cursor.link.next(&payload);
     ledger.bank.ingest(JOURNAL, vec![Framed { seq: cursor.seq + 1, payload, link }]).await.unwrap();
@@ -165,7 +165,7 @@ impl LedgerPort for Restorable {
         Box::pin(async move { self.bank().grant(ask).await })
     }
 
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Known, IngestError>> {
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>> {
         Box::pin(async move { self.bank().cursor(journal_id).await })
     }
 

@@ -35,16 +35,13 @@ async fn node(ledger: &Ledger, small: &Path) -> Arc<Node> {
 /// Leaves no byte.
 fn fill(path: &Path) {
     let mut file = fs::File::create(path).unwrap();
-    let mut bytes = &[7_u8; 64 * 1024][..];
-    while !bytes.is_empty() {
-        match file.write(bytes) {
-            Ok(_) => {}
-            Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
-                bytes = &bytes[..bytes.len() / 2];
-            }
+    let page = [7_u8; 4096];
+    let full = loop {
+        if let Err(error) = file.write_all(&page) {
+            break error;
         }
-    }
+    };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
 }
 
 async fn on_a_full_disk(small: &Path) {
