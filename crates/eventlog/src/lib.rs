@@ -8,6 +8,7 @@ mod command;
 mod cqrs;
 mod decision;
 mod event;
+pub mod fault;
 mod leaf;
 mod reader;
 mod repeats;

@@ -8,5 +8,8 @@ mod cqrs;
 mod durable;
 mod inline;
 mod order;
+mod parts;
 mod persons;
 mod repeats;
+mod restart;
+mod upstream;
