@@ -1,6 +1,10 @@
 //! What the data plane needs from outside; the binary implements it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use domain::{
     CallId, GroupName, ModelName, Nanos, TimeStamp,
@@ -23,11 +27,11 @@ pub trait Ledger: Send + Sync + 'static {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
 
-    /// An attempt is about to send its first byte.
+    /// An attempt is about to send its first byte, once this record is durable.
     ///
     /// # Errors
     /// When that cannot be recorded: then nothing may be sent.
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError>;
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError>;
 
     /// An attempt ended.
     ///
@@ -52,6 +56,28 @@ pub trait Ledger: Send + Sync + 'static {
     /// # Errors
     /// When that cannot be recorded.
     fn void(&self, call: CallId) -> Result<(), LedgerError>;
+}
+
+/// Resolves when a record may be relied upon; at once, and without a wait, where none is asked for.
+#[must_use = "nothing may be sent before it is durable"]
+pub struct Durable(Option<BoxFuture<'static, Result<(), LedgerError>>>);
+
+impl Durable {
+    /// Nothing need be waited for.
+    pub const NOW: Self = Self(None);
+
+    /// As durable as it is to be when `wait` resolves.
+    pub const fn after(wait: BoxFuture<'static, Result<(), LedgerError>>) -> Self {
+        Self(Some(wait))
+    }
+}
+
+impl Future for Durable {
+    type Output = Result<(), LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().map_or(Poll::Ready(Ok(())), |wait| wait.as_mut().poll(context))
+    }
 }
 
 /// Why nothing was reserved.

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use ledger::{Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
+use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -42,8 +42,10 @@ impl relay::Ledger for NodeLedger {
         })
     }
 
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.0.sent(call, attempt).map_err(failed)
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        let sent = self.0.sent(call, attempt).map_err(failed)?;
+        let Some(wait) = sent.into_wait() else { return Ok(Durable::NOW) };
+        Ok(Durable::after(Box::pin(async move { wait.await.map_err(failed) })))
     }
 
     fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, Clock, Directory, Ledger, LedgerError, Priced, Providers, Relay, RelayConfig,
-    ReserveError, Route, RouteKey, RouteTable,
+    Answer, CallError, Caller, Clock, Directory, Durable, Ledger, LedgerError, Priced, Providers, Relay,
+    RelayConfig, ReserveError, Route, RouteKey, RouteTable,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
@@ -31,6 +31,8 @@ pub(super) struct Recorder {
     pub(super) room: Mutex<Option<Nanos>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
+    /// Whether the disk does not keep what it is given.
+    pub(super) lost: Mutex<bool>,
 }
 
 impl Recorder {
@@ -62,8 +64,14 @@ impl Ledger for Recorder {
         Box::pin(async move { answer })
     }
 
-    fn sent(&self, _: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    fn sent(&self, _: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))?;
+        let lost = *self.lost.lock();
+        // Not at the first look.
+        Ok(Durable::after(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if lost { Err(LedgerError("the disk did not keep it".into())) } else { Ok(()) }
+        })))
     }
 
     fn attempt_ended(&self, _: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
