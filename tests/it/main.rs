@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod errors;
 mod harness;
+mod kill_points;
 mod layering;
 mod money;
 mod sdk;
