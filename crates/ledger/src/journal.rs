@@ -26,6 +26,7 @@ pub(crate) use self::disk::{Disk, LocalDisk};
 pub use self::{
     error::JournalError,
     reader::{Framed, Reader},
+    sync::Sync,
 };
 use self::{
     mark::Mark,
@@ -59,6 +60,14 @@ pub struct JournalOptions {
     pub(crate) segment_bytes: usize,
     pub(crate) bytes_max: u64,
     pub(crate) disk: Arc<dyn Disk>,
+}
+
+impl JournalOptions {
+    /// With files of the usual size, on the machine's own disk.
+    pub fn new(dir: PathBuf, new_id: JournalId, boot_id: String) -> Self {
+        let disk = Arc::new(LocalDisk);
+        Self { dir, new_id, boot_id, segment_bytes: SEGMENT_BYTES, bytes_max: BYTES_MAX, disk }
+    }
 }
 
 #[derive(Clone, Copy)]

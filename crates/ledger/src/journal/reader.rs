@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use domain::JournalId;
+
 use super::{JournalError, files, segment::HEADER_BYTES};
 use crate::{
     chain::{self, Place},
@@ -34,6 +36,36 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// In front of the first record that the journal in `dir` still has, whoever writes it; `None` where there is no
+    /// journal.
+    ///
+    /// # Errors
+    /// When the disk fails, or the journal is damaged.
+    pub fn first(dir: &Path) -> Result<Option<(JournalId, Self)>, JournalError> {
+        let found = match files::list(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        let Some(first) = found.first() else { return Ok(None) };
+        let Some((header, before)) = first.header.zip(first.before()) else {
+            // The first file of a journal that was never begun has nothing to read.
+            let (path, record) = (first.path.clone(), first.first_seq);
+            let begun = found.len() > 1;
+            return if begun { Err(JournalError::Corrupt { path, offset: 0, record }) } else { Ok(None) };
+        };
+        Ok(Some((header.journal_id, Self::begin(dir, first, before)?)))
+    }
+
+    fn begin(dir: &Path, segment: &files::Found, before: Cursor) -> io::Result<Self> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            file: File::open(&segment.path)?,
+            path: segment.path.clone(),
+            offset: HEADER_BYTES,
+            at: before,
+        })
+    }
+
     pub(super) fn open(dir: &Path, after: u64) -> Result<Self, JournalError> {
         let found = files::list(dir)?;
         let segment = found.iter().rfind(|segment| segment.first_seq <= after.saturating_add(1));
@@ -41,13 +73,7 @@ impl Reader {
             let record = after.saturating_add(1);
             return Err(JournalError::Gap { path: files::segment_path(dir, record), record });
         };
-        let mut reader = Self {
-            dir: dir.to_owned(),
-            file: File::open(&segment.path)?,
-            path: segment.path.clone(),
-            offset: HEADER_BYTES,
-            at: before,
-        };
+        let mut reader = Self::begin(dir, segment, before)?;
         while reader.at.seq < after && reader.next(after)?.is_some() {}
         Ok(reader)
     }
@@ -76,8 +102,18 @@ impl Reader {
                 return Ok(Some(framed));
             }
         }
-        let (path, offset, record) = (self.path.clone(), self.offset, self.at.seq + 1);
-        Err(JournalError::Corrupt { path, offset, record })
+        let record = self.at.seq + 1;
+        Err(if self.ends_here()? {
+            JournalError::Gap { path: files::segment_path(&self.dir, record), record }
+        } else {
+            JournalError::Corrupt { path: self.path.clone(), offset: self.offset, record }
+        })
+    }
+
+    /// Whether nothing more was written to this file.
+    fn ends_here(&self) -> io::Result<bool> {
+        let mut length = [0; 4];
+        Ok(read_some(&self.file, &mut length, self.offset)? < length.len() || length == [0; 4])
     }
 
     /// `None` where something else stands.

@@ -50,7 +50,7 @@ impl Tail {
 }
 
 /// A sync that has begun. It runs apart from the writing.
-pub(crate) struct Sync {
+pub struct Sync {
     journal_id: JournalId,
     disk: Arc<dyn Disk>,
     files: Vec<Arc<fs::File>>,
@@ -62,7 +62,10 @@ pub(crate) struct Sync {
 
 impl Sync {
     /// Waits for the disk.
-    pub(crate) fn run(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn run(&self) -> io::Result<()> {
         self.files.iter().try_for_each(|file| self.disk.sync(file))?;
         self.names.iter().try_for_each(|dir| self.disk.sync_names(dir))
     }
@@ -80,7 +83,10 @@ impl Journal {
     }
 
     /// Begins to make all of it durable. Only one at a time: a disk tells of a failure once.
-    pub(crate) fn begin_sync(&mut self) -> Result<Sync, JournalError> {
+    ///
+    /// # Errors
+    /// When what a disk did not keep cannot be written again.
+    pub fn begin_sync(&mut self) -> Result<Sync, JournalError> {
         if self.tail.distrusted {
             self.move_on()?;
         }
@@ -101,7 +107,10 @@ impl Journal {
     }
 
     /// Takes in what came of it.
-    pub(crate) fn end_sync(&mut self, sync: &Sync, done: io::Result<()>) -> Result<(), JournalError> {
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub fn end_sync(&mut self, sync: &Sync, done: io::Result<()>) -> Result<(), JournalError> {
         if (sync.journal_id, sync.moves) != (self.id, self.tail.moves) {
             // What it was about stands in another file now, which the next sync is about.
             return Ok(done?);

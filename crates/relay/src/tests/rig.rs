@@ -99,16 +99,13 @@ impl Directory for Still {
     fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
         let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        let priced = Priced { pinned, input_tokens_max: None, output_tokens_max: Some(1_000) };
+        let priced =
+            Priced { pinned, control_position: 3, input_tokens_max: None, output_tokens_max: Some(1_000) };
         (model.as_str() != "unpriced").then_some(priced)
     }
 
     fn routes(&self) -> Arc<RouteTable> {
         Arc::clone(&self.0)
-    }
-
-    fn position(&self) -> u64 {
-        3
     }
 }
 
