@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use domain::{
-    CallId, GroupName, ModelName, Nanos, TimeStamp,
+    CallId, ChannelId, GroupName, ModelName, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, Flag},
     price::{Pinned, Usage},
+    settings::Strategy,
 };
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -81,6 +82,9 @@ pub trait Directory: Send + Sync + 'static {
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;
 
+    /// How the channels of one tier share a group's calls.
+    fn strategy(&self, group: &GroupName) -> Strategy;
+
     /// The control log's position up to which all this holds.
     fn position(&self) -> u64;
 }
@@ -96,8 +100,21 @@ pub struct Priced {
     pub output_tokens_max: Option<u64>,
 }
 
-/// The wall clock.
+/// The clocks.
 pub trait Clock: Send + Sync + 'static {
-    /// Now.
+    /// Now, for people and records.
     fn now(&self) -> TimeStamp;
+
+    /// Milliseconds since the machine started, for lengths of time: never set back, and not stopped by a suspend.
+    fn boot_ms(&self) -> u64;
+}
+
+/// Keeps the channels' records. What it is told may have been done before, or be undone by an admin, whose word
+/// stands over it; it does not wait.
+pub trait ChannelKeeper: Send + Sync + 'static {
+    /// The provider refuses every key of the channel.
+    fn disable(&self, channel: ChannelId);
+
+    /// The provider takes a key of a channel that was disabled for refusing them.
+    fn enable(&self, channel: ChannelId);
 }
