@@ -21,13 +21,13 @@ use std::{
 use domain::ModelName;
 use parking_lot::Mutex;
 
+use self::{
+    circuit::Pass,
+    memory::{Memory, News, Passes, Target},
+};
 pub(crate) use self::{
     circuit::{Fault, Why},
     permit::Permit,
-};
-use self::{
-    circuit::{Pass, Rest},
-    memory::{Memory, News, Passes, Target},
 };
 use crate::{ChannelKeeper, Choice, Clock};
 

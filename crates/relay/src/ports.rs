@@ -13,6 +13,19 @@ use thiserror::Error;
 
 use crate::RouteTable;
 
+/// All of them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where money is set aside and charged.
+    pub ledger: Arc<dyn Ledger>,
+    /// What is known of prices and channels.
+    pub directory: Arc<dyn Directory>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Keeps the channels' records.
+    pub keeper: Arc<dyn ChannelKeeper>,
+}
+
 /// The node's side of the ledger. Every call that is reserved is settled or voided exactly once.
 pub trait Ledger: Send + Sync + 'static {
     /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The facts' leases

@@ -10,9 +10,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use domain::{
-    ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy,
-};
+use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy};
 use http::{HeaderValue, Uri};
 use parking_lot::Mutex;
 use thiserror::Error;

@@ -62,7 +62,7 @@ impl Upstream {
         request: Request<Bytes>,
     ) -> Result<UpstreamBody, UpstreamError> {
         let response = match transport {
-            Transport::Echo => echo::answer(&request, self.clock.now()),
+            Transport::Echo => echo::answer(request.body(), self.clock.now()),
             Transport::Http => {
                 let sent = self.client.request(request.map(Full::new)).await;
                 sent.map_err(UpstreamError::of)?.map(BodyExt::boxed_unsync)

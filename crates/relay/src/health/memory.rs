@@ -125,7 +125,9 @@ impl Memory {
         let Some(channel) = self.channels.get_mut(&target.channel_id) else { return };
         if std::mem::replace(&mut channel.was_disabled, is_disabled) && !is_disabled {
             channel.told = None;
-            channel.keys.values_mut().for_each(|key| key.circuit = Circuit::closed());
+            for key in channel.keys.values_mut() {
+                key.circuit = Circuit::closed();
+            }
             self.forget(target.channel_id, now_ms);
         }
     }
@@ -219,7 +221,9 @@ impl Memory {
     }
 
     fn sweep(&mut self, now_ms: u64) {
-        self.channels.values_mut().for_each(|channel| channel.sweep(now_ms));
+        for channel in self.channels.values_mut() {
+            channel.sweep(now_ms);
+        }
         self.channels.retain(|_, channel| !channel.keys.is_empty());
         self.circuits = self.channels.values().map(Channel::circuits).sum();
     }

@@ -84,7 +84,9 @@ impl Picker {
         let mut shares: Vec<_> = of_tier.map(|at| (at, u64::from(routes[at].weight))).collect();
         // Weight 0 takes no calls while another has more; among themselves such channels share alike.
         if shares.iter().all(|(_, weight)| *weight == 0) {
-            shares.iter_mut().for_each(|(_, weight)| *weight = 1);
+            for (_, weight) in &mut shares {
+                *weight = 1;
+            }
         }
         Some(shares)
     }

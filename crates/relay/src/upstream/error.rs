@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::account::AttemptOutcome;
 use http::StatusCode;
 use thiserror::Error;
-use wire::{AnswerError, StreamError};
+use wire::openai_chat::{AnswerError, StreamError};
 
 use crate::health::Fault;
 
