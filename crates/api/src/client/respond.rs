@@ -17,7 +17,7 @@ pub(crate) struct ClientError {
     message: String,
     param: Option<String>,
     retry: Retry,
-    rates: Rates,
+    rates: Option<Box<Rates>>,
 }
 
 impl ClientError {
@@ -29,7 +29,7 @@ impl ClientError {
             message: message.into(),
             param: None,
             retry: Retry::Unsaid,
-            rates: Rates::default(),
+            rates: None,
         }
     }
 }
@@ -42,7 +42,7 @@ impl From<CallError> for ClientError {
             message: error.to_string(),
             param: error.param().map(str::to_owned),
             retry: error.retry(),
-            rates: error.rates(),
+            rates: error.rates().map(Box::new),
         }
     }
 }
@@ -53,7 +53,7 @@ impl IntoResponse for ClientError {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = (self.status, [json], body).into_response();
         let headers = response.headers_mut();
-        headers.extend(self.rates.headers());
+        headers.extend(self.rates.iter().flat_map(|rates| rates.headers()));
         match self.retry {
             Retry::Unsaid => {}
             Retry::Never => {

@@ -141,10 +141,10 @@ impl CallError {
     }
 
     /// What is left of the caller's limits, where that is why.
-    pub fn rates(&self) -> Rates {
+    pub fn rates(&self) -> Option<Rates> {
         match self {
-            Self::Limited(limited) => limited.rates,
-            _ => Rates::default(),
+            Self::Limited(limited) => Some(limited.rates),
+            _ => None,
         }
     }
 

@@ -92,6 +92,6 @@ async fn a_limited_caller_is_told_what_is_left_and_pays_nothing_for_what_is_refu
     let error = call().await.unwrap_err();
     assert_eq!((error.status().as_u16(), error.code().code()), (429, "rate_limit_exceeded"));
     assert!(matches!(error.retry(), Retry::After(_)));
-    assert_eq!(error.rates().tokens.unwrap().remaining, 985, "fifteen were used");
+    assert_eq!(error.rates().unwrap().tokens.unwrap().remaining, 985, "fifteen were used");
     assert_eq!(rig.records().await.len(), 4);
 }

@@ -169,7 +169,8 @@ pub(super) fn route(provider: &str, base_url: Option<String>, at: i32) -> Route 
         .over("[hangs_up]\npaths = { openai_chat = \"chat/completions\" }\ncancel_stops_billing = true")
         .unwrap();
     let provider = catalogue.find(provider).unwrap();
-    Route::new(ChannelId(Uuid::from_u128(9)), provider, &spec, vec![key]).unwrap()
+    let channel_id = ChannelId(Uuid::from_u128(9 + u128::try_from(at).unwrap()));
+    Route::new(channel_id, provider, &spec, vec![key]).unwrap()
 }
 
 impl Rig {
