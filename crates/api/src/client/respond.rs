@@ -23,14 +23,7 @@ pub(crate) struct ClientError {
 impl ClientError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
-            code,
-            status,
-            message: message.into(),
-            param: None,
-            retry: Retry::Unsaid,
-            rates: None,
-        }
+        Self { code, status, message: message.into(), param: None, retry: Retry::Unsaid, rates: None }
     }
 }
 

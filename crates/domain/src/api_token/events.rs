@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ApiTokenChange, ApiTokenSpec, HashedKey};
-use crate::{AccountId, CallLimits, GroupName, ModelName, StoredEvent, TimeStamp, UserId};
+use crate::{AccountId, CallLimits, GroupName, ModelName, StoredEvent, TimeStamp, Upcast, UserId};
 
 /// What happened to a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,10 +58,15 @@ impl StoredEvent for ApiTokenEvent {
 
     fn schema_version(&self) -> u32 {
         match self {
-            // 2 brought limits; what was written before is read as having none.
+            // 2 brought limits.
             Self::Issued { .. } | Self::Changed { .. } => 2,
             Self::Rotated { .. } | Self::Enabled {} | Self::Disabled {} | Self::Revoked {} => 1,
         }
+    }
+
+    fn upcasts() -> &'static [Upcast] {
+        const STEPS: &[Upcast] = &[Upcast::additive("token_issued", 1), Upcast::additive("token_changed", 1)];
+        STEPS
     }
 
     fn samples() -> Vec<Self> {
