@@ -30,12 +30,9 @@ async fn post(world: &World, path: &str, body: &Value) -> Value {
 async fn embeddings_come_in_every_form_and_cost_their_input() {
     let (world, _) = world().await;
     let numbers = json!([0.5, -0.25]);
-    for (input, count) in [
-        (json!("hello"), 1),
-        (json!(["a", "b", "c"]), 3),
-        (json!([1, 2, 3]), 1),
-        (json!([[1, 2], [3]]), 2),
-    ] {
+    for (input, count) in
+        [(json!("hello"), 1), (json!(["a", "b", "c"]), 3), (json!([1, 2, 3]), 1), (json!([[1, 2], [3]]), 2)]
+    {
         let body = json!({ "model": EMBEDS, "input": input, "dimensions": 2 });
         let list = post(&world, "/v1/embeddings", &body).await;
         assert_eq!(list["data"].as_array().unwrap().len(), count, "{list}");
@@ -62,7 +59,8 @@ async fn completions_pass_whole_and_streamed_and_are_charged() {
     let streamed = json!({ "model": COMPLETES, "prompt": ["Once"], "max_tokens": 10, "stream": true });
     let stream = world.api().open_at("/v1/completions", &streamed).await.unwrap().read_on().await;
     assert_eq!(stream.end, tests::End::Done);
-    let text: String = stream.events.iter().filter_map(|event| event["choices"][0]["text"].as_str()).collect();
+    let text: String =
+        stream.events.iter().filter_map(|event| event["choices"][0]["text"].as_str()).collect();
     assert_eq!(text, "word0 word1 word2");
     assert_eq!(stream.usage(), None, "nobody asked for it");
     for charge in world.charges(2).await {

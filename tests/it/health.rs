@@ -45,7 +45,8 @@ async fn call(world: &World, number: usize) -> Ended {
         }
         let code = answer.json()["error"]["code"].clone();
         assert!(
-            [json!("upstream_error"), json!("upstream_timeout"), json!("service_unavailable")].contains(&code),
+            [json!("upstream_error"), json!("upstream_timeout"), json!("service_unavailable")]
+                .contains(&code),
             "{answer:?}"
         );
         return Ended::Refused(id);
@@ -150,13 +151,16 @@ async fn a_channel_whose_keys_are_refused_is_disabled_by_an_event_and_enabled_by
         let events = ledger_facts::events(&admin, "control").await;
         events.into_iter().filter(|event| event["event_type"] == event_type).collect::<Vec<_>>()
     };
-    let disabled = wait::until("the event", tests::world::SEEN_MAX, async || {
-        events("channel_disabled").await.pop()
-    })
-    .await;
+    let disabled =
+        wait::until("the event", tests::world::SEEN_MAX, async || events("channel_disabled").await.pop())
+            .await;
     assert_eq!(disabled["payload"]["by"], "health");
     let resting = world.api().chat(&chat(MODEL, "Hello")).await.unwrap();
-    assert_eq!((resting.status.as_u16(), resting.header("retry-after").is_some()), (503, true), "{resting:?}");
+    assert_eq!(
+        (resting.status.as_u16(), resting.header("retry-after").is_some()),
+        (503, true),
+        "{resting:?}"
+    );
     assert_eq!(world.provider.received().len(), 1, "it is left alone");
     status.store(200, Ordering::SeqCst);
     wait::until("a probe that is taken", Duration::from_secs(30), async || {
@@ -186,7 +190,8 @@ async fn a_refused_key_rests_and_the_channels_other_key_answers() {
     for _ in 0..30 {
         assert_eq!(world.api().chat(&chat(MODEL, "Hello")).await.unwrap().status, 200);
     }
-    let bad = world.provider.received().into_iter().filter(|it| it.headers["authorization"] == "Bearer sk-bad");
+    let bad =
+        world.provider.received().into_iter().filter(|it| it.headers["authorization"] == "Bearer sk-bad");
     assert!(bad.count() <= 1 + PROBES, "a refused key is asked by probes only");
     world.charges(30).await;
     world.close().await;

@@ -30,7 +30,11 @@ const FAIR: u64 = price::INPUT_NANOS * 20 + price::OUTPUT_NANOS * 3;
 /// Five bytes and a message in; fifteen bytes out.
 const BY_COUNT: u64 = price::INPUT_NANOS * 11 + price::OUTPUT_NANOS * 6;
 
-const fn case(does: &'static str, heard: (u16, &'static str), charge: Option<(u64, &'static [Flag])>) -> Case {
+const fn case(
+    does: &'static str,
+    heard: (u16, &'static str),
+    charge: Option<(u64, &'static [Flag])>,
+) -> Case {
     Case { does, heard, charge }
 }
 
@@ -72,7 +76,9 @@ fn act(request: &Received) -> Reply {
         "later" => Reply::Status { status: 429, retry_after: Some(7) },
         "untold" => Reply::Answer(answer.telling(Vec::new())),
         "zeroed" => Reply::Answer(answer.telling(vec![usage(0, 0)])),
-        "minus" => Reply::Answer(answer.telling(vec![json!({ "prompt_tokens": -5, "completion_tokens": -7 })])),
+        "minus" => {
+            Reply::Answer(answer.telling(vec![json!({ "prompt_tokens": -5, "completion_tokens": -7 })]))
+        }
         "twice" => Reply::Answer(answer.telling(vec![usage(20, 3), usage(20, 3)])),
         status => Reply::status(status.parse().unwrap()),
     }
@@ -115,7 +121,10 @@ async fn where_nobody_listens_the_client_hears_so_and_nothing_stands_in_the_ledg
     admin.channel(&gone, &[MODEL], 0).await;
     for body in [chat(MODEL, "Hello"), streamed_chat(MODEL, "Hello")] {
         let answer = world.api().chat(&body).await.unwrap();
-        assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (502, &json!("upstream_error")));
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["error"]["code"]),
+            (502, &json!("upstream_error"))
+        );
     }
     admin.channel(&world.provider.base_url(), &[MODEL], 0).await;
     assert_eq!(world.api().chat(&chat(MODEL, "twice")).await.unwrap().status, 200);

@@ -30,11 +30,17 @@ async fn a_token_that_asks_too_often_is_told_when_to_come_back_and_pays_for_what
     let client = limited(&world, json!({ "requests_per_minute": 3 })).await;
     for left in ["2", "1", "0"] {
         let answer = client.chat(&chat(MODEL, "Hello")).await.unwrap();
-        assert_eq!((answer.status.as_u16(), answer.header("x-ratelimit-remaining-requests")), (200, Some(left)));
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-ratelimit-remaining-requests")),
+            (200, Some(left))
+        );
         assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("3"));
     }
     let answer = client.chat(&chat(MODEL, "Hello")).await.unwrap();
-    assert_eq!((answer.status.as_u16(), &answer.json()["error"]["code"]), (429, &json!("rate_limit_exceeded")));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["error"]["code"]),
+        (429, &json!("rate_limit_exceeded"))
+    );
     let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=65).contains(&seconds), "{seconds}");
     assert!(answer.header("x-ratelimit-reset-requests").is_some(), "{answer:?}");
@@ -50,7 +56,8 @@ async fn tokens_are_counted_by_what_a_call_took() {
     // About 110 are expected of each; 23 are used.
     for left in ["127", "104"] {
         assert_eq!(client.chat(&chat(MODEL, "Hello")).await.unwrap().status, 200);
-        let free = json!({ "model": MODEL, "messages": [{ "role": "user", "content": "" }], "max_tokens": 150 });
+        let free =
+            json!({ "model": MODEL, "messages": [{ "role": "user", "content": "" }], "max_tokens": 150 });
         let answer = client.chat(&free).await.unwrap();
         assert_eq!(answer.status, 429, "{answer:?}");
         assert_eq!(answer.header("x-ratelimit-remaining-tokens"), Some(left));
@@ -83,7 +90,8 @@ async fn limits_are_changed_and_lifted_while_the_token_is_used() {
     let (client, path) = (world.client(&text(&made["key"])), format!("/tokens/{}", text(&made["id"])));
     assert_eq!(client.chat(&chat(MODEL, "Hello")).await.unwrap().status, 200);
     assert_eq!(client.chat(&chat(MODEL, "Hello")).await.unwrap().status, 429);
-    let lifted = admin.must(Method::PATCH, &path, Some(&json!({ "limits": null })), http::StatusCode::OK).await;
+    let lifted =
+        admin.must(Method::PATCH, &path, Some(&json!({ "limits": null })), http::StatusCode::OK).await;
     assert_eq!(lifted["limits"], Value::Null);
     wait::until("the change", tests::world::SEEN_MAX, async || {
         (client.chat(&chat(MODEL, "Hello")).await.unwrap().status == 200).then_some(())

@@ -30,7 +30,7 @@ pub use self::{
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
     limits::{Limited, Metered, Rate, Rates},
-    ports::{ChannelKeeper, Clock, Directory, Ledger, LedgerError, Ports, Priced, ReserveError},
+    ports::{ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError},
     providers::{Format, Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

@@ -63,13 +63,14 @@ impl OpenCall {
         self.attempts + 1
     }
 
-    /// An attempt is about to be sent; without this record it must not be.
-    pub(crate) fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
+    /// An attempt is about to be sent; before this record is durable it must not be.
+    pub(crate) async fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
         let number = attempt.attempt;
-        self.ledger.sent(self.call_id, attempt)?;
+        let durable = self.ledger.sent(self.call_id, attempt)?;
         self.attempts = number;
         self.in_flight = true;
-        Ok(())
+        // What did not become durable is not sent.
+        durable.await.inspect_err(|_| self.attempt_ended(AttemptOutcome::Unbilled))
     }
 
     /// The attempt in flight ended. What the journal does not take, it holds as unknown: the careful side.

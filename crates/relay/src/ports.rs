@@ -1,6 +1,10 @@
 //! What the data plane needs from outside; the binary implements it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use domain::{
     CallId, ChannelId, GroupName, ModelName, Nanos, TimeStamp,
@@ -37,11 +41,11 @@ pub trait Ledger: Send + Sync + 'static {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
 
-    /// An attempt is about to send its first byte.
+    /// An attempt is about to send its first byte, once this record is durable.
     ///
     /// # Errors
     /// When that cannot be recorded: then nothing may be sent.
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError>;
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError>;
 
     /// An attempt ended.
     ///
@@ -66,6 +70,28 @@ pub trait Ledger: Send + Sync + 'static {
     /// # Errors
     /// When that cannot be recorded.
     fn void(&self, call: CallId) -> Result<(), LedgerError>;
+}
+
+/// Resolves when a record may be relied upon; at once, and without a wait, where none is asked for.
+#[must_use = "nothing may be sent before it is durable"]
+pub struct Durable(Option<BoxFuture<'static, Result<(), LedgerError>>>);
+
+impl Durable {
+    /// Nothing need be waited for.
+    pub const NOW: Self = Self(None);
+
+    /// As durable as it is to be when `wait` resolves.
+    pub const fn after(wait: BoxFuture<'static, Result<(), LedgerError>>) -> Self {
+        Self(Some(wait))
+    }
+}
+
+impl Future for Durable {
+    type Output = Result<(), LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().map_or(Poll::Ready(Ok(())), |wait| wait.as_mut().poll(context))
+    }
 }
 
 /// Why nothing was reserved.
@@ -97,9 +123,6 @@ pub trait Directory: Send + Sync + 'static {
 
     /// How the channels of one tier share a group's calls.
     fn strategy(&self, group: &GroupName) -> Strategy;
-
-    /// The control log's position up to which all this holds.
-    fn position(&self) -> u64;
 }
 
 /// A price and the limits that an estimate needs.
@@ -107,6 +130,8 @@ pub trait Directory: Send + Sync + 'static {
 pub struct Priced {
     /// The price, as it is pinned to the call.
     pub pinned: Pinned,
+    /// The control log's position at which that is the price.
+    pub control_position: u64,
     /// The longest input that the model takes.
     pub input_tokens_max: Option<u64>,
     /// The longest output that it gives.

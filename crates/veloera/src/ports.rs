@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use ledger::{Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
+use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -43,8 +43,10 @@ impl relay::Ledger for NodeLedger {
         })
     }
 
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.0.sent(call, attempt).map_err(failed)
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        let sent = self.0.sent(call, attempt).map_err(failed)?;
+        let Some(wait) = sent.into_wait() else { return Ok(Durable::NOW) };
+        Ok(Durable::after(Box::pin(async move { wait.await.map_err(failed) })))
     }
 
     fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
@@ -132,9 +134,10 @@ impl ReadModels {
 
 impl relay::Directory for ReadModels {
     fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced> {
-        let (pinned, limits) = self.directory.price(model, group)?;
+        let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
         Some(Priced {
             pinned,
+            control_position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         })
@@ -148,9 +151,5 @@ impl relay::Directory for ReadModels {
 
     fn strategy(&self, group: &GroupName) -> Strategy {
         self.directory.strategy(group)
-    }
-
-    fn position(&self) -> u64 {
-        self.directory.position()
     }
 }

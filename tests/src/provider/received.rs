@@ -28,7 +28,8 @@ impl Received {
     pub fn text(&self) -> String {
         let messages = self.json["messages"].as_array();
         let last = messages.and_then(|messages| messages.last());
-        let asked = [last.map(|message| &message["content"]), Some(&self.json["prompt"]), Some(&self.json["input"])];
+        let asked =
+            [last.map(|message| &message["content"]), Some(&self.json["prompt"]), Some(&self.json["input"])];
         asked.into_iter().flatten().find_map(serde_json::Value::as_str).unwrap_or_default().to_owned()
     }
 

@@ -14,9 +14,7 @@ impl Answer {
         let mut body = match request.endpoint() {
             Endpoint::Embeddings => embeddings(&request.json),
             Endpoint::Chat => frame(request, json!([self.choice("message", &self.message)])),
-            Endpoint::Completions => {
-                frame(request, json!([self.choice("text", &self.message["content"])]))
-            }
+            Endpoint::Completions => frame(request, json!([self.choice("text", &self.message["content"])])),
         };
         if let Some(usage) = self.told.last() {
             body["usage"] = usage.clone();
@@ -71,8 +69,7 @@ fn embeddings(request: &Value) -> Value {
         Some(list) if !list.iter().all(Value::is_number) => list.len(),
         _ => 1,
     };
-    let vector =
-        if request["encoding_format"] == "base64" { json!(VECTOR_BASE64) } else { json!(VECTOR) };
+    let vector = if request["encoding_format"] == "base64" { json!(VECTOR_BASE64) } else { json!(VECTOR) };
     let data: Vec<_> = (0..inputs)
         .map(|index| json!({ "object": "embedding", "index": index, "embedding": vector }))
         .collect();

@@ -45,7 +45,7 @@ impl Relay {
         while call.next_attempt() <= self.config.attempts_max && Instant::now() < deadline {
             let Some((choice, permit)) = self.next(&mut picker, plan, &mut resting) else { break };
             let request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
-            call.sent(attempt(call.next_attempt(), &choice, plan))?;
+            call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
             let error = match self.attempt(&choice, request, plan, deadline).await {
                 Ok(brought) => return Ok(answered(brought, permit, &choice)),
                 Err(error) => error,

@@ -29,7 +29,6 @@ pub(super) struct Plan {
     pub(super) routes: Arc<RouteTable>,
     pub(super) strategy: Strategy,
     pub(super) estimate: Estimate,
-    position: u64,
 }
 
 impl Plan {
@@ -50,7 +49,7 @@ impl Plan {
             return Err(RequestError::Wrong { param: "service_tier", expected }.into());
         }
         let model = ModelName::new(asked.model()).map_err(CallError::ModelName)?;
-        let (position, routes) = (directory.position(), directory.routes());
+        let routes = directory.routes();
         // A model that the token may not use looks like one that does not exist.
         if !caller.may_use(&model) || !routes.serves(&caller.group, &model) {
             return Err(CallError::ModelNotFound(model));
@@ -67,7 +66,7 @@ impl Plan {
             choices: asked.choices(),
         };
         let strategy = directory.strategy(&caller.group);
-        Ok(Self { format, asked, model, caller, priced, routes, strategy, estimate, position })
+        Ok(Self { format, asked, model, caller, priced, routes, strategy, estimate })
     }
 
     /// What the call may take as far as the client has said; what it took is counted when it has ended.
@@ -89,7 +88,7 @@ impl Plan {
             model: self.model.clone(),
             pinned: self.priced.pinned.clone(),
             service_tier: self.asked.service_tier().map(str::to_owned),
-            control_position: self.position,
+            control_position: self.priced.control_position,
             mode: if self.asked.stream() { Mode::Stream } else { Mode::Whole },
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Format, Ledger, LedgerError,
-    Ports, Priced, Providers, Relay, RelayConfig, ReserveError, Route, RouteKey, RouteTable,
+    Answer, CallError, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Durable, Format, Ledger,
+    LedgerError, Ports, Priced, Providers, Relay, RelayConfig, ReserveError, Route, RouteKey, RouteTable,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
@@ -35,6 +35,8 @@ pub(super) struct Recorder {
     pub(super) room: Mutex<Option<Nanos>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
+    /// Whether the disk does not keep what it is given.
+    pub(super) lost: Mutex<bool>,
 }
 
 impl Recorder {
@@ -66,8 +68,14 @@ impl Ledger for Recorder {
         Box::pin(async move { answer })
     }
 
-    fn sent(&self, _: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    fn sent(&self, _: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))?;
+        let lost = *self.lost.lock();
+        // Not at the first look.
+        Ok(Durable::after(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if lost { Err(LedgerError("the disk did not keep it".into())) } else { Ok(()) }
+        })))
     }
 
     fn attempt_ended(&self, _: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
@@ -96,7 +104,8 @@ impl Directory for Still {
     fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
         let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        let priced = Priced { pinned, input_tokens_max: None, output_tokens_max: Some(1_000) };
+        let priced =
+            Priced { pinned, control_position: 3, input_tokens_max: None, output_tokens_max: Some(1_000) };
         (model.as_str() != "unpriced").then_some(priced)
     }
 
@@ -106,10 +115,6 @@ impl Directory for Still {
 
     fn strategy(&self, _: &GroupName) -> Strategy {
         Strategy::WeightedRandom
-    }
-
-    fn position(&self) -> u64 {
-        3
     }
 }
 
