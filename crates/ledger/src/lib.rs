@@ -19,5 +19,5 @@ pub mod step;
 pub use audit::{Audit, Broken, Progress, Replay, audit, audit_with, replay};
 pub use bank::Bank;
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
-pub use node::{Node, NodeClock, NodeError, NodeOptions, ReserveError};
+pub use node::{Node, NodeClock, NodeError, NodeOptions, ReserveError, Standing};
 pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk};

@@ -4,6 +4,7 @@
 //! system call and without waking a thread. Two tasks work beside it: one makes the journal durable and uploads what
 //! is, one gives back what no call needs.
 
+mod denial;
 mod heed;
 mod lend;
 mod open;
@@ -22,8 +23,8 @@ use std::{
 };
 
 use domain::{
-    CallId, JournalId, LeaseId, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    JournalId, LeaseId, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::Usage,
 };
 use parking_lot::Mutex;
@@ -34,7 +35,6 @@ use self::write::Inner;
 use crate::{
     journal::{JournalError, Reader, SEGMENT_BYTES},
     port::LedgerPort,
-    record::CallPart,
     step::{Input, Reply, StepError},
 };
 
@@ -108,6 +108,16 @@ pub enum ReserveError {
     Node(#[from] NodeError),
 }
 
+/// How the leases stand that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They may be spent.
+    Good,
+    /// The call has outlived one. What it holds stands and settles; what is still to come is safer in another part of
+    /// the call, reserved anew.
+    Outlived,
+}
+
 /// A node's quota and its journal.
 pub struct Node {
     inner: Mutex<Inner>,
@@ -143,8 +153,8 @@ impl Node {
     ///
     /// # Errors
     /// When it cannot be written down; then it must not be sent.
-    pub fn sent(&self, call_id: CallId, attempt: Attempt) -> Result<(), NodeError> {
-        let (call, number) = (whole(call_id), attempt.attempt);
+    pub fn sent(&self, call: CallPart, attempt: Attempt) -> Result<(), NodeError> {
+        let number = attempt.attempt;
         let written = self.take(Input::Sent { call, attempt });
         if matches!(written, Err(NodeError::Journal(_))) {
             // What is not written down is not sent, and keeps no call from being voided.
@@ -160,19 +170,22 @@ impl Node {
     /// When it cannot be written down.
     pub fn attempt_ended(
         &self,
-        call_id: CallId,
+        call: CallPart,
         attempt: u32,
         outcome: AttemptOutcome,
     ) -> Result<(), NodeError> {
-        self.take(Input::AttemptEnded { call: whole(call_id), attempt, outcome }).map(drop)
+        self.take(Input::AttemptEnded { call, attempt, outcome }).map(drop)
     }
 
-    /// An answer has come so far.
+    /// An answer has come so far; says how the leases stand that it draws on.
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn progress(&self, call_id: CallId, output_tokens: u64) -> Result<(), NodeError> {
-        self.take(Input::Progress { call: whole(call_id), output_tokens }).map(drop)
+    pub fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Standing, NodeError> {
+        self.take(Input::Progress { call, output_tokens })?;
+        let now_ms = self.clock.boot_ms();
+        let outlived = self.inner.lock().state.has_outlived_a_lease(call, now_ms);
+        Ok(if outlived { Standing::Outlived } else { Standing::Good })
     }
 
     /// A call ended and costs something, or may have.
@@ -182,22 +195,22 @@ impl Node {
     /// the call is in doubt.
     pub fn settle(
         &self,
-        call_id: CallId,
+        call: CallPart,
         usage: Usage,
         amount: Nanos,
         flags: Vec<Flag>,
     ) -> Result<(), NodeError> {
         let ended_at = self.clock.wall();
         let usage = Box::new(usage);
-        self.take(Input::Settle { call: whole(call_id), usage, amount, flags, ended_at }).map(drop)
+        self.take(Input::Settle { call, usage, amount, flags, ended_at }).map(drop)
     }
 
     /// A call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When it may have been billed, or cannot be written down.
-    pub fn void(&self, call_id: CallId) -> Result<(), NodeError> {
-        self.take(Input::Void { call: whole(call_id) }).map(drop)
+    pub fn void(&self, call: CallPart) -> Result<(), NodeError> {
+        self.take(Input::Void { call }).map(drop)
     }
 
     /// Steps, and writes what the step says.
@@ -228,6 +241,16 @@ impl Node {
         reply
     }
 
+    /// Extends from what is leased already.
+    fn extend_here(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Reply, NodeError> {
+        let now_ms = self.clock.boot_ms();
+        let reply = self.take(Input::Extend { call, amount, floor, now_ms });
+        if matches!(reply, Err(NodeError::Journal(_))) {
+            self.inner.lock().state.retract(call);
+        }
+        reply
+    }
+
     /// Whether a reservation can be taken.
     ///
     /// # Errors
@@ -241,8 +264,4 @@ impl Node {
         inner.journal.prepare()?;
         Ok(inner.journal.admits()?)
     }
-}
-
-const fn whole(call_id: CallId) -> CallPart {
-    CallPart { call_id, part: 0 }
 }

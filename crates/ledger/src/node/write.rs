@@ -31,7 +31,7 @@ impl Inner {
     /// Writes one record after those that are owed. One that asks for leave, to spend or to send, is not owed when it
     /// fails: what it asks for is then not done.
     pub(super) fn write(&mut self, record: Record) -> Result<(), JournalError> {
-        let asks = matches!(record, Record::Reserve(_) | Record::Sent { .. });
+        let asks = matches!(record, Record::Reserve(_) | Record::Extend { .. } | Record::Sent { .. });
         self.owed.push_back(record);
         let written = self.catch_up();
         if asks && written.is_err() {

@@ -71,6 +71,7 @@ impl Plan {
             mode: if self.chat.stream() { Mode::Stream } else { Mode::Whole },
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,
+            extensions: Vec::new(),
             started_at,
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Node, Running, reserve_within, settle};
 use crate::{
     ReserveError,
-    fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos},
+    fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos, whole},
 };
 
 const STEPS: usize = 600;
@@ -145,15 +145,15 @@ impl World {
             _ if !story.billable => {
                 story.attempts += 1;
                 story.billable = true;
-                node.sent(call(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap();
+                node.sent(whole(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap();
             }
             0 if story.progress == 0 => {
                 story.billable = false;
-                node.attempt_ended(call(n), story.attempts, AttemptOutcome::Unbilled).unwrap();
+                node.attempt_ended(whole(n), story.attempts, AttemptOutcome::Unbilled).unwrap();
             }
             _ => {
                 story.progress += 1 + u64::from(story.attempts);
-                node.progress(call(n), story.progress).unwrap();
+                node.progress(whole(n), story.progress).unwrap();
             }
         }
     }
@@ -168,7 +168,7 @@ impl World {
             settle(&self.node(), n, amount, Vec::new()).unwrap();
             self.ended.insert(n, amount);
         } else {
-            self.node().void(call(n)).unwrap();
+            self.node().void(whole(n)).unwrap();
         }
     }
 
