@@ -14,8 +14,11 @@ use tokio_util::task::TaskTracker;
 pub use self::error::{CallError, Retry};
 use self::{attempts::Answered, plan::Plan};
 use crate::{
-    Answer, Caller, Clock, Directory, Ledger, RelayConfig, RelayConfigError, answer::Aftermath,
-    open_call::OpenCall, stream::StreamRest, upstream::Upstream,
+    Answer, Caller, Clock, Directory, Ledger, RelayConfig, RelayConfigError,
+    answer::Aftermath,
+    open_call::OpenCall,
+    stream::{Beside, StreamRest},
+    upstream::Upstream,
 };
 
 /// The data plane of one process.
@@ -100,9 +103,9 @@ impl Relay {
             }
             Answered::Stream { first, cancel_stops_billing } => {
                 let idle = Duration::from_millis(self.config.idle_timeout_ms);
-                let rest = StreamRest::new(*first, call, idle, deadline);
-                let (tasks, runtime) = (self.tasks.clone(), Handle::current());
-                Ok(Answer::stream(rest, Aftermath { tasks, runtime, deadline, cancel_stops_billing }))
+                let beside = Beside { tasks: self.tasks.clone(), runtime: Handle::current() };
+                let rest = StreamRest::new(*first, call, idle, deadline, beside.clone());
+                Ok(Answer::stream(rest, Aftermath { beside, deadline, cancel_stops_billing }))
             }
         }
     }
@@ -111,15 +114,10 @@ impl Relay {
     async fn reserve(&self, call_id: CallId, plan: &Plan) -> Result<(OpenCall, Option<u64>), CallError> {
         let tier = plan.chat.service_tier();
         let asked = plan.estimate.reservation(&plan.priced, tier);
-        let facts = plan.facts(call_id, self.clock.now());
-        let reserved = self.ledger.reserve(facts, asked.amount, asked.floor).await?;
-        let call = OpenCall::new(
-            Arc::clone(&self.ledger),
-            call_id,
-            plan.priced.pinned.clone(),
-            tier.map(str::to_owned),
-            plan.estimate.input_tokens,
-        );
-        Ok((call, plan.estimate.limit_within(reserved, &asked, &plan.priced, tier)))
+        let mut facts = plan.facts(call_id, self.clock.now());
+        facts.reserved = self.ledger.reserve(facts.clone(), asked.amount, asked.floor).await?;
+        let limit = plan.estimate.limit_within(facts.reserved, &asked, &plan.priced, tier);
+        let (covered, choices) = (plan.estimate.output_tokens(limit, &plan.priced), plan.estimate.choices);
+        Ok((OpenCall::new(Arc::clone(&self.ledger), facts, covered, choices), limit))
     }
 }

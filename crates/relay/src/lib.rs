@@ -10,6 +10,7 @@ mod call;
 mod caller;
 mod config;
 mod echo;
+mod measured;
 mod open_call;
 mod ports;
 mod providers;
@@ -26,7 +27,7 @@ pub use self::{
     call::{CallError, Relay, Retry},
     caller::Caller,
     config::{RelayConfig, RelayConfigError},
-    ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError},
+    ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError, Standing},
     providers::{Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

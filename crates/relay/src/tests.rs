@@ -1,6 +1,7 @@
 //! Whole calls against a scripted provider: what the client gets, and what the ledger is told.
 
 mod failover;
+mod funds;
 mod journal;
 mod provider;
 mod refusals;

@@ -9,7 +9,7 @@ use wire::openai_chat::read_answer;
 
 use crate::{
     RelayConfig,
-    open_call::Measured,
+    measured::Measured,
     upstream::{UpstreamBody, UpstreamError},
 };
 
@@ -20,7 +20,9 @@ pub(crate) async fn read(
 ) -> Result<(Bytes, Measured), UpstreamError> {
     let bytes = collect(body, config).await?;
     let answer = read_answer(&bytes)?;
-    Ok((bytes, Measured { usage: answer.usage, text_bytes: answer.text_bytes }))
+    // What is stated is stated of all of it.
+    let text_bytes = if answer.usage.is_some() { 0 } else { answer.text_bytes };
+    Ok((bytes, Measured { stated: answer.usage, text_bytes }))
 }
 
 /// Most answers come in one frame, which then is not copied.

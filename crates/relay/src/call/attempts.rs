@@ -12,7 +12,8 @@ use super::{CallError, Plan, Relay};
 use crate::{
     Choice, Failed,
     adaptor::prepare,
-    open_call::{Measured, OpenCall},
+    measured::Measured,
+    open_call::OpenCall,
     stream::{First, first},
     upstream::{UpstreamError, Verdict},
     whole,
