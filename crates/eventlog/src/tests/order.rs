@@ -3,8 +3,14 @@ use std::collections::HashMap;
 use domain::Log;
 use tokio::task::JoinSet;
 
-use super::bench::{Bench, append, heads, noted};
-use crate::{EventLog, Recorded};
+use rstest::rstest;
+
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, heads, noted,
+};
+use crate::{EventLog, Recorded, connect_read_only};
 
 const WRITERS: u64 = 16;
 const APPENDS: u64 = 25;
@@ -14,6 +20,11 @@ const LEDGER: u64 = 2 * CONTROL;
 
 fn writers(log: &EventLog) -> JoinSet<()> {
     let mut writers = JoinSet::new();
+    write(&mut writers, log);
+    writers
+}
+
+fn write(writers: &mut JoinSet<()>, log: &EventLog) {
     for writer in 0..WRITERS {
         let log = log.clone();
         writers.spawn(async move {
@@ -28,7 +39,6 @@ fn writers(log: &EventLog) -> JoinSet<()> {
             }
         });
     }
-    writers
 }
 
 async fn done(mut tasks: JoinSet<()>) {
@@ -48,18 +58,24 @@ fn assert_gapless(events: &[Recorded], count: u64) {
     assert_eq!(events.len() as u64, count);
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_sixteen_tasks_append_to_shared_streams_has_no_gaps_and_versions_in_the_order_of_positions() {
-    let bench = Bench::new().await;
+async fn what_sixteen_tasks_append_to_shared_streams_has_no_gaps_and_versions_in_the_order_of_positions(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     done(writers(&bench.log)).await;
     assert_gapless(&bench.all(Log::Control).await, CONTROL);
     assert_gapless(&bench.all(Log::Ledger).await, LEDGER);
     assert_eq!(bench.log.reader().heads().await.unwrap(), heads(CONTROL, LEDGER));
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order() {
-    let bench = Bench::new().await;
+async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let mut tasks = writers(&bench.log);
     for (log, count) in [(Log::Control, CONTROL), (Log::Ledger, LEDGER)] {
         let reader = bench.log.reader().clone();
@@ -80,9 +96,10 @@ async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order() {
     done(tasks).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_second_process_that_writes_takes_turns() {
-    let mut bench = Bench::new().await;
+async fn a_second_process_that_writes_takes_turns(#[values(Sqlite, Postgres)] store: Store) {
+    let mut bench = Bench::new(store).await;
     let other = bench.second_writer().await;
     for round in 0..5 {
         let log = if round % 2 == 0 { &bench.log } else { &other };
@@ -91,9 +108,30 @@ async fn a_second_process_that_writes_takes_turns() {
     assert_gapless(&bench.all(Log::Control).await, 5);
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_and_sixteen_tasks_leave_no_gap_and_a_reader_of_neither_misses_anything(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let mut bench = Bench::new(store).await;
+    let other = bench.second_writer().await;
+    let reader = connect_read_only(bench.database()).await.unwrap();
+    let mut tasks = writers(&bench.log);
+    write(&mut tasks, &other);
+    let mut seen = Vec::new();
+    while (seen.len() as u64) < 2 * LEDGER {
+        // Nobody tells it: it asks, and what it is given is what comes next, or nothing.
+        seen.extend(reader.read(Log::Ledger, seen.len() as u64, 50).await.unwrap());
+    }
+    done(tasks).await;
+    assert_gapless(&seen, 2 * LEDGER);
+    assert_eq!(bench.log.reader().heads().await.unwrap(), heads(2 * CONTROL, 2 * LEDGER));
+}
+
+#[rstest]
 #[tokio::test]
-async fn a_snapshot_shows_nothing_that_is_written_after_it() {
-    let bench = Bench::new().await;
+async fn a_snapshot_shows_nothing_that_is_written_after_it(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
     let mut snapshot = bench.log.reader().snapshot().await.unwrap();
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
