@@ -28,12 +28,13 @@ check:
 	$(MAKE) lint
 	$(MAKE) test
 
-# What a call costs beside bare proxies, in one run. The machine should have nothing else to do.
+# What a call costs beside bare proxies, and what the ledger reaches beside bare rows, each in one run. The machine
+# should have nothing else to do. LANES=settle,journal measures only those.
 bench:
 	infra/setup bench
 	cargo build --release --locked -p veloera
 	cargo build --release --locked -p tests --bins
-	target/release/bench
+	"$${CARGO_TARGET_DIR:-target}/release/bench" $(LANES)
 
 # The larger scopes of the model and thousands of seeds: an hour and some gigabytes.
 soak:

@@ -8,6 +8,7 @@ mod errors;
 mod harness;
 mod layering;
 mod money;
+mod outgrow;
 mod sdk;
 mod shutdown;
 mod tidy;

@@ -40,4 +40,4 @@ pub use store::{
 };
 pub use tx::{Inline, Tx};
 pub use upcast::{UpcastFault, decode, upcast, upcast_faults};
-pub use verify::{LogFault, verify};
+pub use verify::{Compare, LogFault, ModelFault, verify};

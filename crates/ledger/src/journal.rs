@@ -116,7 +116,7 @@ impl Journal {
         fs::create_dir_all(dir)?;
         let lock = lock(dir)?;
         remove_if_there(&files::spare_path(dir))?;
-        let found = files::list(dir)?;
+        let found = files::tidy(dir)?;
         let Some((last, before)) = found.split_last() else {
             return Self::begin(dir, new_id, segment_bytes, lock);
         };

@@ -16,7 +16,7 @@ pub mod journal;
 pub mod record;
 pub mod step;
 
-pub use audit::{Audit, Broken, Progress, Replay, audit, audit_with, replay};
+pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Progress, Replay, audit, replay};
 pub use bank::Bank;
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{Node, NodeClock, NodeError, NodeOptions, ReserveError, Standing};

@@ -105,9 +105,6 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;
-
-    /// The control log's position up to which all this holds.
-    fn position(&self) -> u64;
 }
 
 /// A price and the limits that an estimate needs.
@@ -115,6 +112,8 @@ pub trait Directory: Send + Sync + 'static {
 pub struct Priced {
     /// The price, as it is pinned to the call.
     pub pinned: Pinned,
+    /// The control log's position at which that is the price.
+    pub control_position: u64,
     /// The longest input that the model takes.
     pub input_tokens_max: Option<u64>,
     /// The longest output that it gives.

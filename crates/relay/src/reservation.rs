@@ -103,7 +103,7 @@ mod tests {
     fn priced(output_tokens_max: Option<u64>) -> Priced {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
         let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        Priced { pinned, input_tokens_max: Some(5_000), output_tokens_max }
+        Priced { pinned, control_position: 1, input_tokens_max: Some(5_000), output_tokens_max }
     }
 
     fn nanos(nanos: u64) -> Nanos {

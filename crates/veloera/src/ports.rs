@@ -154,9 +154,10 @@ impl ReadModels {
 
 impl relay::Directory for ReadModels {
     fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced> {
-        let (pinned, limits) = self.directory.price(model, group)?;
+        let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
         Some(Priced {
             pinned,
+            control_position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         })
@@ -166,9 +167,5 @@ impl relay::Directory for ReadModels {
         let loaded = self.table.load();
         let (built, table) = &**loaded;
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
-    }
-
-    fn position(&self) -> u64 {
-        self.directory.position()
     }
 }

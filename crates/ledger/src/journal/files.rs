@@ -33,8 +33,19 @@ pub(super) struct Found {
     pub(super) header: Header,
 }
 
-/// The segments in `dir` in order. One that was never begun, which can only be the last, is removed.
+/// The segments in `dir` in order, without one that was never begun, which can only be the last.
 pub(super) fn list(dir: &Path) -> Result<Vec<Found>, JournalError> {
+    Ok(look(dir)?.0)
+}
+
+/// The same, and what was never begun is removed.
+pub(super) fn tidy(dir: &Path) -> Result<Vec<Found>, JournalError> {
+    let (found, unbegun) = look(dir)?;
+    unbegun.map_or(Ok(()), std::fs::remove_file)?;
+    Ok(found)
+}
+
+fn look(dir: &Path) -> Result<(Vec<Found>, Option<PathBuf>), JournalError> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, io::Error>>()?;
@@ -45,11 +56,11 @@ pub(super) fn list(dir: &Path) -> Result<Vec<Found>, JournalError> {
     for (index, path) in paths.into_iter().enumerate() {
         match read_header(&path)? {
             Some(header) => found.push(Found { path, header }),
-            None if index + 1 == last && scan_is_empty(&path)? => std::fs::remove_file(&path)?,
+            None if index + 1 == last && scan_is_empty(&path)? => return Ok((found, Some(path))),
             None => return Err(JournalError::Corrupt { path, offset: 0 }),
         }
     }
-    Ok(found)
+    Ok((found, None))
 }
 
 fn read_header(path: &Path) -> io::Result<Option<Header>> {

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use domain::JournalId;
+
 use super::{JournalError, files, segment::HEADER_BYTES};
 use crate::chain::{self, Link, Place};
 
@@ -32,6 +34,31 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// In front of the first record that the journal in `dir` still has, whoever writes it; `None` where there is no
+    /// journal.
+    ///
+    /// # Errors
+    /// When the disk fails, or the journal is damaged.
+    pub fn first(dir: &Path) -> Result<Option<(JournalId, Self)>, JournalError> {
+        let found = match files::list(dir) {
+            Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        let Some(first) = found.first() else { return Ok(None) };
+        Ok(Some((first.header.journal_id, Self::at(dir, first)?)))
+    }
+
+    fn at(dir: &Path, segment: &files::Found) -> Result<Self, JournalError> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            file: File::open(&segment.path)?,
+            path: segment.path.clone(),
+            offset: HEADER_BYTES,
+            seq: segment.header.first_seq.saturating_sub(1),
+            link: segment.header.before,
+        })
+    }
+
     pub(super) fn open(dir: &Path, after: u64) -> Result<Self, JournalError> {
         let found = files::list(dir)?;
         let at = found.iter().rposition(|segment| segment.header.first_seq <= after + 1);
@@ -40,14 +67,7 @@ impl Reader {
             let found = found.first().map_or(0, |first| first.header.first_seq);
             return Err(JournalError::Gap { path, expected: after + 1, found });
         };
-        let mut reader = Self {
-            dir: dir.to_owned(),
-            file: File::open(&segment.path)?,
-            path: segment.path.clone(),
-            offset: HEADER_BYTES,
-            seq: segment.header.first_seq.saturating_sub(1),
-            link: segment.header.before,
-        };
+        let mut reader = Self::at(dir, segment)?;
         while reader.seq < after {
             if reader.next(after)?.is_none() {
                 break;

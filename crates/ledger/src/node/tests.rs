@@ -39,6 +39,7 @@ fn sent(node: &Node, n: u128) {
 }
 
 fn answered(node: &Node, n: u128, amount: u64) {
+    sent(node, n);
     node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
     settle(node, n, amount, Vec::new()).unwrap();
 }

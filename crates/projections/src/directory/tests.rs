@@ -104,6 +104,7 @@ async fn the_operators_price_goes_before_the_catalogues_and_the_default_comes_la
     assert_eq!(pinned.source, PriceSource::Builtin { edition: EDITION.into() });
     assert_eq!((pinned.ratio, limits.input_tokens_max), (Ratio::ONE, known.input_tokens_max));
     assert_eq!(directory.price(&unknown, &default), None);
+    assert_eq!(directory.priced_at(&known_name, &default).unwrap().0, directory.position());
 
     let values = SettingsValues { default_price: Some(price(3)) };
     let change = SettingsCommand::Change(Box::new(values));

@@ -26,7 +26,6 @@ pub(super) struct Plan {
     pub(super) priced: Priced,
     pub(super) routes: Arc<RouteTable>,
     pub(super) estimate: Estimate,
-    position: u64,
 }
 
 impl Plan {
@@ -38,7 +37,7 @@ impl Plan {
             return Err(openai_chat::RequestError::Wrong { param: "service_tier", expected }.into());
         }
         let model = ModelName::new(chat.model()).map_err(CallError::ModelName)?;
-        let (position, routes) = (directory.position(), directory.routes());
+        let routes = directory.routes();
         // A model that the token may not use looks like one that does not exist.
         if !caller.may_use(&model) || !routes.serves(&caller.group, &model) {
             return Err(CallError::ModelNotFound(model));
@@ -51,7 +50,7 @@ impl Plan {
             output_limit: chat.output_limit(),
             choices: chat.choices(),
         };
-        Ok(Self { chat, model, caller, priced, routes, estimate, position })
+        Ok(Self { chat, model, caller, priced, routes, estimate })
     }
 
     /// What the ledger keeps of the call.
@@ -67,7 +66,7 @@ impl Plan {
             model: self.model.clone(),
             pinned: self.priced.pinned.clone(),
             service_tier: self.chat.service_tier().map(str::to_owned),
-            control_position: self.position,
+            control_position: self.priced.control_position,
             mode: if self.chat.stream() { Mode::Stream } else { Mode::Whole },
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,

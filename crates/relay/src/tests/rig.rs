@@ -182,16 +182,17 @@ struct Still(Arc<RouteTable>);
 impl Directory for Still {
     /// One nano-dollar per input token, ten per output token.
     fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
-        let priced = Priced { pinned: pinned(), input_tokens_max: None, output_tokens_max: Some(1_000) };
+        let priced = Priced {
+            pinned: pinned(),
+            control_position: 3,
+            input_tokens_max: None,
+            output_tokens_max: Some(1_000),
+        };
         (model.as_str() != "unpriced").then_some(priced)
     }
 
     fn routes(&self) -> Arc<RouteTable> {
         Arc::clone(&self.0)
-    }
-
-    fn position(&self) -> u64 {
-        3
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{grant, granted, scope};
 use crate::{
-    Cursor, IngestError, LedgerPort, Link,
+    Broken, Cursor, IngestError, LedgerPort, Link,
     fixtures::{JOURNAL, LIMIT, Ledger, PAYER, facts, lease, nanos, settlement},
     journal::Framed,
     record::Record,
@@ -75,6 +75,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
         .run(&sends, |sends| {
             runtime.block_on(async {
                 let ledger = Ledger::with(100).await;
+                granted(&ledger, scope(PAYER, 1, 60)).await;
                 let mut known = 0;
                 for (from, length) in sends {
                     let to = (from + length).min(records.len());
@@ -99,6 +100,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
 #[tokio::test]
 async fn a_gap_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1), settled(4, 1)]);
     take(&ledger, &records[..1]).await.unwrap();
     let refused = take(&ledger, &records[2..]).await.unwrap_err();
@@ -115,6 +117,7 @@ async fn a_gap_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn a_fork_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1)]);
     take(&ledger, &records[..2]).await.unwrap();
     let other = journal(&[settled(1, 1), settled(2, 9), settled(3, 1)]);
@@ -158,6 +161,7 @@ async fn a_second_end_of_a_call_is_left_out_whichever_journal_brings_it() {
 #[tokio::test]
 async fn two_parts_of_a_call_are_two_charges() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let mut second = settlement(7);
     second.facts.part = 1;
     take(&ledger, &journal(&[settled(1, 5), Record::Settle(Box::new(second))])).await.unwrap();
@@ -208,7 +212,9 @@ async fn a_charge_after_its_lease_was_closed_is_late_and_stands() {
     assert_eq!(flags(&ledger).await, [[Flag::Late]]);
     let payer = ledger.account(PAYER).await;
     assert_eq!((payer.posted_nanos, payer.pending_nanos), (25, 0));
-    ledger.is_sound().await;
+    // Nobody had reclaimed it, so its node should not have closed it yet: the audit says so.
+    let broken = ledger.audit().await.broken;
+    assert_eq!(broken, [Broken::Deficit { account_id: PAYER, deficit: 25, explained: 0 }]);
 }
 
 #[tokio::test]

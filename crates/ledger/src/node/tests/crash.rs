@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{answered, reserve, sent, settle};
 use crate::{
-    IngestError, LedgerPort, Node, NodeError, ReserveError,
+    Broken, IngestError, LedgerPort, Node, NodeError, ReserveError,
     fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, nanos, whole},
     journal::JournalError,
     record::Record,
@@ -332,7 +332,8 @@ async fn a_journal_that_was_rolled_back_is_reported_however_little_it_lacks() {
         let (ledger, refused) = rolled_back(missing).await;
         assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{missing}: {refused}");
         assert_eq!(ledger.charges().await.len() as u128, 1 + missing);
-        ledger.is_sound().await;
+        let broken = ledger.audit_with(Some(ledger.journal_dir())).await.broken;
+        assert!(matches!(broken[..], [Broken::JournalShort { .. }]), "{missing}: {broken:?}");
     }
 }
 

@@ -188,11 +188,20 @@ impl World {
             // One in ten outgrows what was reserved.
             let most = if self.dice.below(10) == 0 { story.reserved * 2 } else { story.reserved };
             let amount = self.dice.below(most + 1);
-            settle(&self.node(), n, amount, Vec::new()).unwrap();
-            self.ended.insert(n, amount);
+            self.settle(n, &story, amount);
         } else {
             self.node().void(whole(n)).unwrap();
         }
+    }
+
+    /// Its last attempt answered; one that has none has one now.
+    fn settle(&mut self, n: u128, story: &Story, amount: u64) {
+        let node = self.node();
+        let last = story.attempts + u32::from(!story.billable);
+        node.sent(whole(n), attempt(last, AttemptOutcome::Unknown)).unwrap();
+        node.attempt_ended(whole(n), last, AttemptOutcome::Billed).unwrap();
+        settle(&node, n, amount, Vec::new()).unwrap();
+        self.ended.insert(n, amount);
     }
 
     async fn administer(&mut self) {
@@ -245,9 +254,8 @@ async fn anything_happens(seed: u64) {
     }
     world.port.set(Line::Good);
     let running = Running::start(&world.node());
-    for n in std::mem::take(&mut world.open).into_keys() {
-        settle(&world.node(), n, 1, Vec::new()).unwrap();
-        world.ended.insert(n, 1);
+    for (n, story) in std::mem::take(&mut world.open) {
+        world.settle(n, &story, 1);
     }
     running.stop().await;
     assert_eq!(world.charged().await, world.ended, "seed {seed}");
