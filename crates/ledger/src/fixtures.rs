@@ -1,6 +1,8 @@
 //! Calls and leases for this crate's tests.
 
+mod disk;
 mod ledger;
+pub(crate) mod process;
 
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
@@ -10,7 +12,10 @@ use domain::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::ledger::{Faulty, Ledger, Line};
+pub(crate) use self::{
+    disk::{Fails, Held, TestDisk},
+    ledger::{Faulty, Ledger, Line},
+};
 
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
 /// Limits a token.

@@ -27,7 +27,7 @@ pub use self::{
     call::{CallError, Relay, Retry},
     caller::Caller,
     config::{RelayConfig, RelayConfigError},
-    ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError, Standing},
+    ports::{Clock, Directory, Durable, Ledger, LedgerError, Priced, ReserveError, Tenure},
     providers::{Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

@@ -11,7 +11,7 @@ use domain::{
 };
 
 pub(crate) use self::funds::NextPart;
-use crate::{Ledger, LedgerError, Standing, measured::Measured};
+use crate::{Ledger, LedgerError, Tenure, measured::Measured};
 
 /// Reserved and not ended yet. Dropped while open, it settles or voids by what it knows.
 pub(crate) struct OpenCall {
@@ -62,12 +62,13 @@ impl OpenCall {
         self.attempts() + 1
     }
 
-    /// An attempt is about to be sent; without this record it must not be.
-    pub(crate) fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
-        self.ledger.sent(self.part(), attempt.clone())?;
+    /// An attempt is about to be sent; before this record is durable it must not be.
+    pub(crate) async fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
+        let durable = self.ledger.sent(self.part(), attempt.clone())?;
         self.attempt = Some(attempt);
         self.in_flight = true;
-        Ok(())
+        // What did not become durable is not sent.
+        durable.await.inspect_err(|_| self.attempt_ended(AttemptOutcome::Unbilled))
     }
 
     /// The attempt in flight ended. What the journal does not take, it holds as unknown: the careful side.
@@ -79,12 +80,12 @@ impl OpenCall {
     }
 
     /// So much of the answer has come.
-    pub(crate) fn progress(&self, measured: &Measured) -> Standing {
+    pub(crate) fn progress(&self, measured: &Measured) -> Tenure {
         let output_tokens = self.used(measured).output_tokens;
-        let standing = self.ledger.progress(self.part(), output_tokens);
-        standing.unwrap_or_else(|error| {
+        let tenure = self.ledger.progress(self.part(), output_tokens);
+        tenure.unwrap_or_else(|error| {
             self.said("progress", Err(error));
-            Standing::Good
+            Tenure::Good
         })
     }
 

@@ -1,6 +1,10 @@
 //! What the data plane needs from outside; the binary implements it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use domain::{
     GroupName, ModelName, Nanos, TimeStamp,
@@ -32,11 +36,11 @@ pub trait Ledger: Send + Sync + 'static {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
 
-    /// An attempt is about to send its first byte.
+    /// An attempt is about to send its first byte, once this record is durable.
     ///
     /// # Errors
     /// When that cannot be recorded: then nothing may be sent.
-    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<(), LedgerError>;
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError>;
 
     /// An attempt ended.
     ///
@@ -49,7 +53,7 @@ pub trait Ledger: Send + Sync + 'static {
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Standing, LedgerError>;
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError>;
 
     /// The call ended and costs `amount`.
     ///
@@ -72,11 +76,33 @@ pub trait Ledger: Send + Sync + 'static {
 
 /// How the quota stands that a call draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Tenure {
     /// It may be spent.
     Good,
     /// The call has outlived its lease: what comes from now on is safer in another part of it.
     Outlived,
+}
+
+/// Resolves when a record may be relied upon; at once, and without a wait, where none is asked for.
+#[must_use = "nothing may be sent before it is durable"]
+pub struct Durable(Option<BoxFuture<'static, Result<(), LedgerError>>>);
+
+impl Durable {
+    /// Nothing need be waited for.
+    pub const NOW: Self = Self(None);
+
+    /// As durable as it is to be when `wait` resolves.
+    pub const fn after(wait: BoxFuture<'static, Result<(), LedgerError>>) -> Self {
+        Self(Some(wait))
+    }
+}
+
+impl Future for Durable {
+    type Output = Result<(), LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().map_or(Poll::Ready(Ok(())), |wait| wait.as_mut().poll(context))
+    }
 }
 
 /// Why nothing was reserved.

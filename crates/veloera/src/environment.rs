@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use domain::{LeaseId, TimeStamp};
+use domain::{JournalId, LeaseId, TimeStamp};
 use eventlog::SealError;
 use uuid::Uuid;
 
@@ -87,6 +87,10 @@ impl ledger::NodeClock for Machine {
 
     fn lease_id(&self) -> LeaseId {
         LeaseId(Self::uuid())
+    }
+
+    fn journal_id(&self) -> JournalId {
+        JournalId(Self::uuid())
     }
 }
 

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use ledger::{Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Standing};
+use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Tenure};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -53,8 +53,10 @@ impl relay::Ledger for NodeLedger {
         Box::pin(async move { self.0.extend(call, amount, floor).await.map_err(|error| refused(&error)) })
     }
 
-    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<(), LedgerError> {
-        self.0.sent(call, attempt).map_err(failed)
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError> {
+        let sent = self.0.sent(call, attempt).map_err(failed)?;
+        let Some(wait) = sent.into_wait() else { return Ok(Durable::NOW) };
+        Ok(Durable::after(Box::pin(async move { wait.await.map_err(failed) })))
     }
 
     fn attempt_ended(
@@ -66,10 +68,10 @@ impl relay::Ledger for NodeLedger {
         self.0.attempt_ended(call, attempt, outcome).map_err(failed)
     }
 
-    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Standing, LedgerError> {
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError> {
         match self.0.progress(call, output_tokens).map_err(failed)? {
-            ledger::Standing::Good => Ok(Standing::Good),
-            ledger::Standing::Outlived => Ok(Standing::Outlived),
+            ledger::Tenure::Good => Ok(Tenure::Good),
+            ledger::Tenure::Outlived => Ok(Tenure::Outlived),
         }
     }
 

@@ -1,8 +1,12 @@
 //! A node over a real ledger.
 
+mod anew;
 mod crash;
 mod denial;
+mod disk;
+mod durable;
 mod extend;
+mod full_disk;
 mod lend;
 mod random;
 
@@ -35,7 +39,7 @@ async fn reserve_within(
 }
 
 fn sent(node: &Node, n: u128) {
-    node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
 }
 
 fn answered(node: &Node, n: u128, amount: u64) {
@@ -47,6 +51,21 @@ fn answered(node: &Node, n: u128, amount: u64) {
 fn settle(node: &Node, n: u128, amount: u64, flags: Vec<Flag>) -> Result<(), NodeError> {
     let usage = Usage { input_tokens: amount, ..Usage::default() };
     node.settle(whole(n), usage, nanos(amount), flags)
+}
+
+/// The process dies. What it was asking of the disk comes to its end first: until then it has the directory.
+async fn die(ledger: &Ledger, node: Arc<Node>) {
+    drop(node);
+    let lock = std::fs::File::open(ledger.journal_dir().join("lock")).unwrap();
+    while lock.try_lock().is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The amount and the flags of every charge.
+async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
+    let amounts = ledger.charges().await.into_iter();
+    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
 }
 
 /// A node at work, until it is told to stop.

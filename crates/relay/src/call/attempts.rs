@@ -42,7 +42,7 @@ impl Relay {
                 break;
             };
             let request = prepare(&choice, &plan.chat, &plan.model, output_limit)?;
-            call.sent(attempt(call.next_attempt(), &choice, plan))?;
+            call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
             let error = match self.attempt(&choice, request, plan, deadline).await {
                 Ok(answered) => return Ok(answered),
                 Err(error) => error,

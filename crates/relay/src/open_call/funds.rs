@@ -106,7 +106,7 @@ impl OpenCall {
             return;
         };
         // Only once it is written down that the next part may be billed, this one ends.
-        if let Err(error) = self.ledger.sent(part, attempt) {
+        if let Err(error) = self.ledger.sent(part, attempt).map(drop) {
             return self.said("sent", Err(error));
         }
         let Some(facts) = next.facts.take() else { return };

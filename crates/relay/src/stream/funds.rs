@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    ReserveError, Standing,
+    ReserveError, Tenure,
     measured::Measured,
     open_call::{NextPart, OpenCall},
 };
@@ -68,10 +68,10 @@ impl Funds {
     }
 
     /// How the quota stands that the call draws on.
-    pub(super) fn heed(&mut self, standing: Standing, now: Instant) {
-        match standing {
-            Standing::Good => self.part_from = None,
-            Standing::Outlived => {
+    pub(super) fn heed(&mut self, tenure: Tenure, now: Instant) {
+        match tenure {
+            Tenure::Good => self.part_from = None,
+            Tenure::Outlived => {
                 self.part_from.get_or_insert(now);
             }
         }

@@ -11,7 +11,7 @@ use super::{
     provider::{Act, DONE, FINISH, delta, send, stream_head},
     rig::{RESERVE_STREAM, Rig, STREAM, text},
 };
-use crate::{Answer, Standing};
+use crate::{Answer, Tenure};
 
 /// What is asked for: what 256 tokens cost, beyond the ten that were used without cover.
 const EXTEND: &str = "extend 2660 at least 2660";
@@ -194,7 +194,7 @@ async fn outliving(then: Act) -> (Rig, Answer, Arc<Notify>) {
         then,
     ];
     let rig = Rig::new(vec![script]).await;
-    *rig.ledger.standing.lock() = Standing::Outlived;
+    *rig.ledger.tenure.lock() = Tenure::Outlived;
     let answer = rig.chat(STREAM).await.unwrap();
     go.notify_one();
     (rig, answer, go)
@@ -237,7 +237,7 @@ async fn what_a_provider_states_on_the_way_is_settled_in_the_part_in_which_it_wa
         end(180),
     ];
     let rig = Rig::new(vec![script]).await;
-    *rig.ledger.standing.lock() = Standing::Outlived;
+    *rig.ledger.tenure.lock() = Tenure::Outlived;
     let mut answer = rig.chat(STREAM).await.unwrap();
     go.notify_one();
     until_told(&rig, &mut answer, "settle").await;
@@ -281,7 +281,7 @@ async fn a_part_that_cannot_be_written_down_is_not_begun() {
     let (rig, mut answer, go) = outliving(end(70)).await;
     *rig.ledger.refused.lock() = Some("sent");
     until_told(&rig, &mut answer, "part 1: void").await;
-    *rig.ledger.standing.lock() = Standing::Good;
+    *rig.ledger.tenure.lock() = Tenure::Good;
     go.notify_one();
     assert!(text(answer).await.ends_with(DONE));
     assert_eq!(told(&rig).await.last().unwrap(), "settle 10+70 for 710 []");

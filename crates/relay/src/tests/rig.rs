@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, Clock, Directory, Ledger, LedgerError, Priced, Providers, Relay, RelayConfig,
-    ReserveError, Route, RouteKey, RouteTable, Standing,
+    Answer, CallError, Caller, Clock, Directory, Durable, Ledger, LedgerError, Priced, Providers, Relay,
+    RelayConfig, ReserveError, Route, RouteKey, RouteTable, Tenure,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
@@ -31,8 +31,10 @@ pub(super) struct Recorder {
     pub(super) room: Mutex<Option<Nanos>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
+    /// Whether the disk does not keep what it is given.
+    pub(super) lost: Mutex<bool>,
     /// What a call is told about its lease.
-    pub(super) standing: Mutex<Standing>,
+    pub(super) tenure: Mutex<Tenure>,
     /// What more is waited for.
     pub(super) gate: Mutex<Option<Arc<Notify>>>,
     ended: Mutex<BTreeSet<u32>>,
@@ -44,7 +46,8 @@ impl Default for Recorder {
             records: Mutex::default(),
             room: Mutex::default(),
             refused: Mutex::default(),
-            standing: Mutex::new(Standing::Good),
+            lost: Mutex::default(),
+            tenure: Mutex::new(Tenure::Good),
             gate: Mutex::default(),
             ended: Mutex::default(),
         }
@@ -116,8 +119,14 @@ impl Ledger for Recorder {
         })
     }
 
-    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<(), LedgerError> {
-        self.record(call, format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError> {
+        self.record(call, format!("sent {} {}", attempt.attempt, attempt.upstream_model))?;
+        let lost = *self.lost.lock();
+        // Not at the first look.
+        Ok(Durable::after(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if lost { Err(LedgerError("the disk did not keep it".into())) } else { Ok(()) }
+        })))
     }
 
     fn attempt_ended(
@@ -129,9 +138,9 @@ impl Ledger for Recorder {
         self.record(call, format!("ended {attempt} {outcome:?}"))
     }
 
-    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Standing, LedgerError> {
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError> {
         self.record(call, format!("progress {output_tokens}"))?;
-        Ok(*self.standing.lock())
+        Ok(*self.tenure.lock())
     }
 
     fn settle(

@@ -52,7 +52,9 @@ impl Parts {
         let appender = ledger.spawn(appender.run());
         let bank = Bank::open(log.clone()).await?;
         let directory = Directory::load(&log).await?;
-        let node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
+        let mut node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
+        node_options.sync = config.journal_sync;
+        node_options.journal_bytes_max = config.journal_bytes_max;
         let node = Node::open(node_options, Arc::new(bank), Arc::new(Machine)).await?;
         let calls = Calls::load(&log).await?;
         let (tasks, followers, followers_stop) =

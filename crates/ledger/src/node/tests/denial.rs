@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::{
-    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, fixtures::LIMIT, journal::Framed, step::Grant,
+    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, Standing, fixtures::LIMIT, journal::Framed,
+    step::Grant,
 };
 
 /// Counts what the ledger is asked for.
@@ -24,7 +25,7 @@ impl LedgerPort for Counting {
         self.grants.fetch_add(1, Ordering::Relaxed);
         self.bank.grant(ask)
     }
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>> {
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>> {
         self.bank.cursor(journal_id)
     }
     fn ingest(

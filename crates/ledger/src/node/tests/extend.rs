@@ -4,7 +4,7 @@ use domain::account::{AccountCommand, CallPart, Limit};
 
 use super::*;
 use crate::{
-    Standing,
+    Tenure,
     fixtures::{Faulty, LIMIT, Line, call, facts},
 };
 
@@ -86,7 +86,7 @@ async fn an_extension_needs_a_journal_that_takes_it_and_a_call_that_is_open() {
     let node = ledger.node().await;
     assert!(matches!(extend(&node, 1, 10, 10).await, Err(ReserveError::Node(NodeError::Step(_)))));
     reserve(&node, 1, 60).await.unwrap();
-    node.broken.store(true, std::sync::atomic::Ordering::Release);
+    node.fail();
     assert!(matches!(extend(&node, 1, 10, 10).await, Err(ReserveError::Node(NodeError::Broken))));
 }
 
@@ -132,16 +132,16 @@ async fn a_call_that_outlives_its_lease_goes_on_in_parts_each_charged_once() {
     let node = ledger.node().await;
     reserve(&node, 1, 100).await.unwrap();
     sent(&node, 1);
-    assert_eq!(node.progress(whole(1), 5).unwrap(), Standing::Good);
+    assert_eq!(node.progress(whole(1), 5).unwrap(), Tenure::Good);
     for k in 1..=3 {
         ledger.clock.pass_ms(60_000);
-        assert_eq!(node.progress(part(1, k - 1), 5).unwrap(), Standing::Outlived);
+        assert_eq!(node.progress(part(1, k - 1), 5).unwrap(), Tenure::Outlived);
         reserve_part(&node, 1, k, 100).await.unwrap();
-        node.sent(part(1, k), attempt(1, AttemptOutcome::Unknown)).unwrap();
+        drop(node.sent(part(1, k), attempt(1, AttemptOutcome::Unknown)).unwrap());
         node.attempt_ended(part(1, k - 1), 1, AttemptOutcome::Billed).unwrap();
         let usage = Usage { input_tokens: 10, ..Usage::default() };
         node.settle(part(1, k - 1), usage, nanos(10), Vec::new()).unwrap();
-        assert_eq!(node.progress(part(1, k), 1).unwrap(), Standing::Good);
+        assert_eq!(node.progress(part(1, k), 1).unwrap(), Tenure::Good);
         node.tidy();
         node.upload().await.unwrap();
         assert_eq!(node.open_calls(), 1);

@@ -8,7 +8,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{Node, NodeError, Running, reserve_within, settle};
+use super::{Node, NodeError, Running, die, reserve_within, settle};
 use crate::{
     ReserveError,
     fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos, whole},
@@ -168,7 +168,7 @@ impl World {
             _ if !story.billable => {
                 story.attempts += 1;
                 story.billable = true;
-                node.sent(whole(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap();
+                drop(node.sent(whole(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap());
             }
             0 if story.progress == 0 => {
                 story.billable = false;
@@ -198,7 +198,7 @@ impl World {
     fn settle(&mut self, n: u128, story: &Story, amount: u64) {
         let node = self.node();
         let last = story.attempts + u32::from(!story.billable);
-        node.sent(whole(n), attempt(last, AttemptOutcome::Unknown)).unwrap();
+        drop(node.sent(whole(n), attempt(last, AttemptOutcome::Unknown)).unwrap());
         node.attempt_ended(whole(n), last, AttemptOutcome::Billed).unwrap();
         settle(&node, n, amount, Vec::new()).unwrap();
         self.ended.insert(n, amount);
@@ -222,7 +222,9 @@ impl World {
 
     /// The process dies; every third time the machine does.
     async fn crash(&mut self) {
-        self.node = None;
+        if let Some(node) = self.node.take() {
+            die(&self.ledger, node).await;
+        }
         let machine = self.dice.below(3) == 0;
         self.boots += u32::from(machine);
         for (n, story) in std::mem::take(&mut self.open) {
