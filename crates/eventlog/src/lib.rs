@@ -30,7 +30,7 @@ pub use command::{Command, ExecuteError, Executed, Fault};
 pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, stream_name};
 pub use reader::{Filter, LogReader, PAGE_MAX};
-pub use schema::{EventSchema, schemas_of};
+pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
 pub use snapshots::verify_snapshots;

@@ -8,6 +8,7 @@ mod anew;
 mod durable;
 mod heed;
 mod lend;
+mod moment;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 pub use self::durable::{Durable, JournalSync};
-use self::{durable::Syncer, upload::Place, write::Inner};
+use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,
@@ -220,13 +221,17 @@ impl Node {
 
     /// Steps, and writes what the step says.
     fn take(&self, input: Input) -> Result<Reply, NodeError> {
+        let moment = Moment::of(&input);
+        moment.before();
         let mut inner = self.inner.lock();
         let output = inner.state.step(input)?;
-        inner.write_all(output.records).map(|()| output.reply).map_err(|error| {
+        inner.write_all(output.records).map_err(|error| {
             // A record that is too large says nothing about the disk: only its own call fails.
             self.broken.fetch_or(error.is_of_the_disk(), Ordering::AcqRel);
-            error.into()
-        })
+            error
+        })?;
+        moment.after(&output.reply);
+        Ok(output.reply)
     }
 
     /// Reserves no more until the disk has kept what it was given.

@@ -8,7 +8,7 @@ use domain::{
     price::{Pinned, Usage},
 };
 
-use crate::{Ledger, LedgerError, reservation::text_tokens};
+use crate::{Ledger, LedgerError, limits::Admission, reservation::text_tokens};
 
 /// What an answer is charged by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct OpenCall {
     pinned: Pinned,
     service_tier: Option<String>,
     input_tokens: u64,
+    /// Kept to the end: so long the call counts as open.
+    admission: Admission,
     attempts: u32,
     in_flight: bool,
     may_be_billed: bool,
@@ -40,6 +42,7 @@ impl OpenCall {
         pinned: Pinned,
         service_tier: Option<String>,
         input_tokens: u64,
+        admission: Admission,
     ) -> Self {
         Self {
             ledger,
@@ -47,6 +50,7 @@ impl OpenCall {
             pinned,
             service_tier,
             input_tokens,
+            admission,
             attempts: 0,
             in_flight: false,
             may_be_billed: false,
@@ -113,6 +117,7 @@ impl OpenCall {
 
     fn end(&mut self, usage: Usage, amount: Nanos, flags: Vec<Flag>) {
         self.ended = true;
+        self.admission.used(usage.input_tokens.saturating_add(usage.output_tokens));
         self.said("settle", self.ledger.settle(self.call_id, usage, amount, flags));
     }
 

@@ -7,14 +7,28 @@ use std::{
 };
 
 use domain::{
-    CallId, GroupName, ModelName, Nanos, TimeStamp,
+    CallId, ChannelId, GroupName, ModelName, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, Flag},
     price::{Pinned, Usage},
+    settings::Strategy,
 };
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::RouteTable;
+
+/// All of them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where money is set aside and charged.
+    pub ledger: Arc<dyn Ledger>,
+    /// What is known of prices and channels.
+    pub directory: Arc<dyn Directory>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Keeps the channels' records.
+    pub keeper: Arc<dyn ChannelKeeper>,
+}
 
 /// The node's side of the ledger. Every call that is reserved is settled or voided exactly once.
 pub trait Ledger: Send + Sync + 'static {
@@ -106,6 +120,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;
+
+    /// How the channels of one tier share a group's calls.
+    fn strategy(&self, group: &GroupName) -> Strategy;
 }
 
 /// A price and the limits that an estimate needs.
@@ -121,8 +138,21 @@ pub struct Priced {
     pub output_tokens_max: Option<u64>,
 }
 
-/// The wall clock.
+/// The clocks.
 pub trait Clock: Send + Sync + 'static {
-    /// Now.
+    /// Now, for people and records.
     fn now(&self) -> TimeStamp;
+
+    /// Milliseconds since the machine started, for lengths of time: never set back, and not stopped by a suspend.
+    fn boot_ms(&self) -> u64;
+}
+
+/// Keeps the channels' records. What it is told may have been done before, or be undone by an admin, whose word
+/// stands over it; it does not wait.
+pub trait ChannelKeeper: Send + Sync + 'static {
+    /// The provider refuses every key of the channel.
+    fn disable(&self, channel: ChannelId);
+
+    /// The provider takes a key of a channel that was disabled for refusing them.
+    fn enable(&self, channel: ChannelId);
 }

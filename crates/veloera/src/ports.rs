@@ -6,8 +6,9 @@ use arc_swap::ArcSwap;
 use domain::{
     CallId, GroupName, ModelName, Nanos,
     account::{Attempt, AttemptOutcome, CallFacts, Flag},
-    channel::key_place,
+    channel::{DisabledBy, key_place},
     price::Usage,
+    settings::Strategy,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
@@ -97,8 +98,9 @@ impl ReadModels {
             return Arc::clone(table);
         }
         let channels = self.directory.channels();
-        let enabled = channels.iter().filter(|channel| channel.disabled.is_none());
-        let table = Arc::new(RouteTable::new(enabled.filter_map(|channel| self.route(channel)).collect()));
+        // One that its provider refuses stays, to be probed.
+        let usable = channels.iter().filter(|channel| channel.disabled != Some(DisabledBy::Admin));
+        let table = Arc::new(RouteTable::new(usable.filter_map(|channel| self.route(channel)).collect()));
         self.table.store(Arc::new((version, Arc::clone(&table))));
         table
     }
@@ -120,6 +122,7 @@ impl ReadModels {
         });
         let route = Route::new(*channel_id, provider, spec, keys.collect());
         match route {
+            Ok(route) if channel.disabled.is_some() => Some(route.disabled()),
             Ok(route) => Some(route),
             Err(error) => {
                 tracing::error!(%channel_id, %error, "a channel cannot be used");
@@ -144,5 +147,9 @@ impl relay::Directory for ReadModels {
         let loaded = self.table.load();
         let (built, table) = &**loaded;
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
+    }
+
+    fn strategy(&self, group: &GroupName) -> Strategy {
+        self.directory.strategy(group)
     }
 }

@@ -11,10 +11,17 @@ use super::{
     provider::{Act, USAGE, completion, delta, send, status, stream_head},
     rig::{CALL, RESERVE_WHOLE, Recorder, Rig, STREAM, WHOLE, model},
 };
-use crate::{CallError, open_call::OpenCall};
+use crate::{CallError, limits::Admission, open_call::OpenCall};
 
 fn open(ledger: &Arc<Recorder>) -> OpenCall {
-    OpenCall::new(Arc::clone(ledger) as Arc<dyn crate::Ledger>, CALL, Pinned::default(), None, 1)
+    OpenCall::new(
+        Arc::clone(ledger) as Arc<dyn crate::Ledger>,
+        CALL,
+        Pinned::default(),
+        None,
+        1,
+        Admission::unlimited(),
+    )
 }
 
 fn attempt() -> Attempt {
