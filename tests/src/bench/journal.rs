@@ -1,7 +1,6 @@
 //! Lane `journal`: what a node's own disk costs a call, through the real journal under the lock that a node has.
 
 use std::{
-    fs::File,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +10,7 @@ use std::{
 };
 
 use ledger::{
-    journal::{Journal, SEGMENT_BYTES},
+    journal::{Journal, JournalOptions},
     record::Record,
 };
 use parking_lot::Mutex;
@@ -54,7 +53,8 @@ pub(super) async fn run(plan: &Plan) -> String {
 
 async fn measure(prepared: &Arc<[[Record; 3]]>, tasks: usize, calls: usize) -> Spent {
     let folder = tempfile::tempdir().expect("a folder for the journal");
-    let journal = Journal::open(folder.path(), JOURNAL, SEGMENT_BYTES, |_, _| ()).expect("a journal");
+    let options = JournalOptions::new(folder.path().to_owned(), JOURNAL, "boot".into());
+    let journal = Journal::open(options, |_, _| ()).expect("a journal");
     let journal = Arc::new(Mutex::new(journal));
     let over = Arc::new(AtomicBool::new(false));
     let syncing = thread::spawn({
@@ -89,8 +89,10 @@ async fn write(journal: Arc<Mutex<Journal>>, prepared: Arc<[[Record; 3]]>, first
 fn sync(journal: &Mutex<Journal>, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         thread::sleep(SYNC_PAUSE);
-        let (files, _) = journal.lock().unsynced();
-        files.iter().map(Arc::as_ref).for_each(|file: &File| file.sync_data().expect("the disk keeps it"));
-        journal.lock().prepare().expect("there is room for more");
+        let sync = journal.lock().begin_sync().expect("there is room for more");
+        let kept = sync.run();
+        let mut journal = journal.lock();
+        journal.end_sync(&sync, kept).expect("the disk keeps it");
+        journal.prepare().expect("there is room for more");
     }
 }
