@@ -13,6 +13,7 @@ mod kill_points;
 mod layering;
 mod limits;
 mod money;
+mod outgrow;
 mod sdk;
 mod shutdown;
 mod tidy;

@@ -5,6 +5,7 @@
 //! is, one gives back what no call needs.
 
 mod anew;
+mod denial;
 mod durable;
 mod heed;
 mod lend;
@@ -25,8 +26,8 @@ use std::{
 };
 
 use domain::{
-    CallId, JournalId, LeaseId, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    JournalId, LeaseId, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::Usage,
 };
 use parking_lot::Mutex;
@@ -38,7 +39,6 @@ use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,
-    record::CallPart,
     step::{Input, Reply, StepError},
 };
 
@@ -127,6 +127,16 @@ pub enum ReserveError {
     Node(#[from] NodeError),
 }
 
+/// How the leases stand that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// They may be spent.
+    Good,
+    /// The call has outlived one. What it holds stands and settles; what is still to come is safer in another part of
+    /// the call, reserved anew.
+    Outlived,
+}
+
 /// A node's quota and its journal.
 pub struct Node {
     inner: Arc<Mutex<Inner>>,
@@ -162,8 +172,8 @@ impl Node {
     ///
     /// # Errors
     /// When it cannot be written down; then it must not be sent.
-    pub fn sent(&self, call_id: CallId, attempt: Attempt) -> Result<Durable, NodeError> {
-        let (call, number) = (whole(call_id), attempt.attempt);
+    pub fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, NodeError> {
+        let number = attempt.attempt;
         let written = self.take(Input::Sent { call, attempt });
         if matches!(written, Err(NodeError::Journal(_))) {
             // What is not written down is not sent, and keeps no call from being voided.
@@ -179,19 +189,22 @@ impl Node {
     /// When it cannot be written down.
     pub fn attempt_ended(
         &self,
-        call_id: CallId,
+        call: CallPart,
         attempt: u32,
         outcome: AttemptOutcome,
     ) -> Result<(), NodeError> {
-        self.take(Input::AttemptEnded { call: whole(call_id), attempt, outcome }).map(drop)
+        self.take(Input::AttemptEnded { call, attempt, outcome }).map(drop)
     }
 
-    /// An answer has come so far.
+    /// An answer has come so far; says how the leases stand that it draws on.
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn progress(&self, call_id: CallId, output_tokens: u64) -> Result<(), NodeError> {
-        self.take(Input::Progress { call: whole(call_id), output_tokens }).map(drop)
+    pub fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, NodeError> {
+        self.take(Input::Progress { call, output_tokens })?;
+        let now_ms = self.clock.boot_ms();
+        let outlived = self.inner.lock().state.has_outlived_a_lease(call, now_ms);
+        Ok(if outlived { Tenure::Outlived } else { Tenure::Good })
     }
 
     /// A call ended and costs something, or may have.
@@ -201,22 +214,22 @@ impl Node {
     /// the call is in doubt.
     pub fn settle(
         &self,
-        call_id: CallId,
+        call: CallPart,
         usage: Usage,
         amount: Nanos,
         flags: Vec<Flag>,
     ) -> Result<(), NodeError> {
         let ended_at = self.clock.wall();
         let usage = Box::new(usage);
-        self.take(Input::Settle { call: whole(call_id), usage, amount, flags, ended_at }).map(drop)
+        self.take(Input::Settle { call, usage, amount, flags, ended_at }).map(drop)
     }
 
     /// A call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When it may have been billed, or cannot be written down.
-    pub fn void(&self, call_id: CallId) -> Result<(), NodeError> {
-        self.take(Input::Void { call: whole(call_id) }).map(drop)
+    pub fn void(&self, call: CallPart) -> Result<(), NodeError> {
+        self.take(Input::Void { call }).map(drop)
     }
 
     /// Steps, and writes what the step says.
@@ -251,6 +264,16 @@ impl Node {
         reply
     }
 
+    /// Extends from what is leased already.
+    fn extend_here(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Reply, NodeError> {
+        let now_ms = self.clock.boot_ms();
+        let reply = self.take(Input::Extend { call, amount, floor, now_ms });
+        if matches!(reply, Err(NodeError::Journal(_))) {
+            self.inner.lock().state.retract(call);
+        }
+        reply
+    }
+
     /// Whether a reservation can be taken.
     ///
     /// # Errors
@@ -264,8 +287,4 @@ impl Node {
         inner.journal.prepare()?;
         Ok(inner.journal.admits()?)
     }
-}
-
-const fn whole(call_id: CallId) -> CallPart {
-    CallPart { call_id, part: 0 }
 }

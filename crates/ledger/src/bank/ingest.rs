@@ -146,6 +146,7 @@ impl Batch {
             | Record::Sent { .. }
             | Record::AttemptEnded { .. }
             | Record::Progress { .. }
+            | Record::Extend { .. }
             | Record::Void { .. } => Ok(()),
         }
     }
