@@ -9,16 +9,16 @@ mod token;
 
 use std::sync::Arc;
 
-use domain::{AdminKeyId, GroupName, UserId, price::Ratio};
+use domain::{AdminKeyId, GroupName, SessionId, UserId, price::Ratio};
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
 pub use self::{price::Limits, token::TokenEntry};
-use crate::{channels::ChannelRow, users::UserRow};
+use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
-/// Tokens, users, channels, groups, prices and settings, as of [`Directory::position`].
+/// Tokens, users, sessions, channels, groups, prices and settings, as of [`Directory::position`].
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
@@ -48,6 +48,31 @@ impl Directory {
     /// Whose admin key has this hash, whether or not they are enabled.
     pub fn admin_key(&self, sha256: &[u8; 32]) -> Option<(UserId, AdminKeyId)> {
         self.state.read().admin_key(sha256)
+    }
+
+    /// Who signs in with the name of this claim.
+    pub fn login(&self, claim: &str) -> Option<UserId> {
+        self.state.read().login(claim)
+    }
+
+    /// Whether there is anyone who may do everything.
+    pub fn has_root(&self) -> bool {
+        self.state.read().has_root()
+    }
+
+    /// A session that was not ended; whether its time or its user's epoch has run out is for whoever asks to see.
+    pub fn session(&self, id: SessionId) -> Option<Arc<SessionRow>> {
+        self.state.read().session(id)
+    }
+
+    /// A user's sessions, oldest first.
+    pub fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
+        self.state.read().sessions_of(user_id)
+    }
+
+    /// How many users and tokens call as a group.
+    pub fn members(&self, group: &GroupName) -> usize {
+        self.state.read().members(group)
     }
 
     /// Every channel, oldest first, disabled ones too.

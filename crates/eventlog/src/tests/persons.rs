@@ -30,7 +30,8 @@ async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
     for sealed in [&first, &second] {
         assert_eq!(open(&bench, sealed).await.unwrap(), b"Ada");
     }
-    sqlx::query("DELETE FROM subject_keys").execute(&mut bench.raw().await).await.unwrap();
+    let erased = send(&bench.log, command(9), |tx| Box::pin(async move { Ok(tx.erase("user:1").await?) }));
+    erased.await.unwrap();
     assert_eq!(open(&bench, &first).await, None);
     seal(&bench, 3).await.unwrap();
     let log = &bench.log;

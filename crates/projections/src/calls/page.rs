@@ -54,7 +54,7 @@ impl Page {
         let mut page = Self::default();
         for event in events.iter().filter(|event| event.kind() == Account::KIND) {
             match decode(event)? {
-                AccountEvent::QuotaDeducted(deduction) => page.calls.push(line(event.position, *deduction)?),
+                AccountEvent::QuotaDeducted(deduction) => page.calls.push(line(event.position, &deduction)?),
                 AccountEvent::UsageReconciled(reconciliation) => page.correct(&reconciliation),
                 _ => {}
             }
@@ -82,7 +82,7 @@ impl Page {
     }
 }
 
-fn line(position: u64, call: Deduction) -> Result<[Cell<'static>; 20], StoreError> {
+fn line(position: u64, call: &Deduction) -> Result<[Cell<'static>; 20], StoreError> {
     let usage = &call.usage;
     let cache_writes = usage.cache_write_tokens.saturating_add(usage.cache_write_1h_tokens);
     Ok([

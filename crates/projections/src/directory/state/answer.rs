@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use domain::{
-    AdminKeyId, GroupName, ModelName, UserId,
+    AdminKeyId, GroupName, ModelName, SessionId, UserId,
     price::{Price, PriceSource, Ratio},
     settings::SETTINGS_ID,
+    user::Role,
 };
 
 use super::{State, TokenEntry};
-use crate::{channels::ChannelRow, users::UserRow};
+use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
 impl State {
     pub(in super::super) const fn position(&self) -> u64 {
@@ -26,6 +27,31 @@ impl State {
 
     pub(in super::super) fn admin_key(&self, sha256: &[u8; 32]) -> Option<(UserId, AdminKeyId)> {
         self.admin_keys.get(sha256).copied()
+    }
+
+    pub(in super::super) fn login(&self, claim: &str) -> Option<UserId> {
+        self.logins.get(claim).copied()
+    }
+
+    pub(in super::super) fn has_root(&self) -> bool {
+        self.users.values().any(|row| row.role == Role::Root)
+    }
+
+    pub(in super::super) fn session(&self, id: SessionId) -> Option<Arc<SessionRow>> {
+        self.sessions.get(&id).cloned()
+    }
+
+    pub(in super::super) fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
+        let first = (user_id, SessionId(uuid::Uuid::nil()));
+        let last = (user_id, SessionId(uuid::Uuid::max()));
+        let ids = self.sessions_by_user.range(first..=last);
+        ids.filter_map(|(_, id)| self.sessions.get(id).cloned()).collect()
+    }
+
+    pub(in super::super) fn members(&self, group: &GroupName) -> usize {
+        let users = self.users.values().filter(|row| row.group == *group).count();
+        let tokens = self.tokens.values().filter(|row| row.spec.group.as_ref() == Some(group)).count();
+        users + tokens
     }
 
     pub(in super::super) fn channels(&self) -> Arc<Vec<ChannelRow>> {
