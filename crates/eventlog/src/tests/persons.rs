@@ -52,3 +52,14 @@ async fn a_refused_decision_leaves_no_key() {
     let keys = sqlx::query("SELECT 1 FROM subject_keys").fetch_all(&mut bench.raw().await).await.unwrap();
     assert!(keys.is_empty());
 }
+
+#[tokio::test]
+async fn many_values_are_opened_with_one_look_at_the_keys() {
+    let bench = Bench::new().await;
+    let sealed = value(seal(&bench, 1).await.unwrap());
+    let log = &bench.log;
+    let keys = log.reader().keys_of(["user:1".to_owned(), "user:2".to_owned()]).await.unwrap();
+    let open = |subject| keys.open(log.sealer(), subject, "user:1/name", &sealed);
+    assert_eq!(open("user:1").unwrap().unwrap(), b"Ada");
+    assert_eq!(open("user:2"), Ok(None));
+}
