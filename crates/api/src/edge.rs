@@ -5,7 +5,10 @@ use std::sync::Arc;
 use eventlog::{Clock, EventLog, SealError};
 use projections::{Calls, Directory};
 use relay::{Providers, Relay};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::{Setup, SignIn};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -78,6 +81,12 @@ pub struct Edge {
     pub clock: Arc<dyn Clock>,
     /// Knows whether the node can take calls.
     pub health: Arc<dyn Health>,
+    /// Who guesses at passwords.
+    pub sign_in: SignIn,
+    /// Whether the first root is still to be made.
+    pub setup: Setup,
+    /// Told when the node is to end: what would go on for ever ends with it.
+    pub stopping: CancellationToken,
     /// How much one request may ask.
     pub limits: EdgeLimits,
 }

@@ -14,12 +14,18 @@ mod permission;
 mod problem;
 mod request_id;
 mod router;
+mod setup;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 
 pub mod key;
+pub mod password;
+pub mod person;
 pub mod subject;
 
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
 pub use openapi::openapi;
 pub use router::router;
+pub use setup::Setup;
+pub use sign_in::SignIn;

@@ -15,13 +15,15 @@ use wire::openai_chat::error::ErrorCode;
 
 use crate::{
     Edge,
-    admin::{accounts, calls, channels, events, me, tokens},
+    admin::{
+        accounts, auth, calls, channels, events, groups, me, models as priced, prices, sessions, settings, tokens, users,
+    },
     client::{chat, models, respond::ClientError},
     extract::position,
     openapi,
     operations::{self, Document},
     problem::{Code, Problem},
-    request_id,
+    request_id, setup,
 };
 
 /// Everything that the edge answers. The server notes each peer's address as `ConnectInfo<SocketAddr>`.
@@ -36,6 +38,7 @@ pub fn router(edge: Edge) -> Router {
         .layer(CatchPanicLayer::custom(client_panic));
     let admin = admin
         .merge(operations)
+        .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(Extension(Document(document())))
@@ -56,7 +59,21 @@ pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
 
 pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
         .routes(routes!(me::read))
+        .routes(routes!(me::change_password))
+        .routes(routes!(me::list_keys, me::issue_key))
+        .routes(routes!(me::revoke_key))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::read, users::change, users::delete))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::read, groups::change, groups::delete))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::read, channels::change, channels::delete))
         .routes(routes!(tokens::list, tokens::issue))
@@ -67,6 +84,11 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(accounts::deposit))
         .routes(routes!(accounts::adjust))
         .routes(routes!(calls::list))
+        .routes(routes!(priced::list))
+        .routes(routes!(priced::read))
+        .routes(routes!(prices::list))
+        .routes(routes!(prices::read, prices::set, prices::remove))
+        .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
 }
 

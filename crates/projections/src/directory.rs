@@ -9,7 +9,7 @@ mod token;
 
 use std::sync::Arc;
 
-use domain::{AdminKeyId, GroupName, SessionId, UserId, price::Ratio};
+use domain::{AdminKeyId, GroupName, ModelName, SessionId, UserId, price::Ratio};
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -55,6 +55,17 @@ impl Directory {
         self.state.read().login(claim)
     }
 
+    /// The users after `after` that `picks` picks, oldest first, at most `limit`.
+    pub fn users(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+        picks: impl Fn(&UserRow) -> bool,
+    ) -> Vec<Arc<UserRow>> {
+        let state = self.state.read();
+        state.users_after(after).filter(|row| picks(row)).take(limit).map(Arc::clone).collect()
+    }
+
     /// Whether there is anyone who may do everything.
     pub fn has_root(&self) -> bool {
         self.state.read().has_root()
@@ -68,6 +79,11 @@ impl Directory {
     /// A user's sessions, oldest first.
     pub fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
         self.state.read().sessions_of(user_id)
+    }
+
+    /// The models that have a price of their own.
+    pub fn own_prices(&self) -> Vec<ModelName> {
+        self.state.read().own_prices()
     }
 
     /// How many users and tokens call as a group.

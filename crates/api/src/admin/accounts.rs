@@ -20,6 +20,7 @@ use projections::tokens;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub(crate) use self::view::LimitView;
 use self::{
     body::{AdjustmentBody, ChangeAccountBody, DepositBody},
     view::{AccountView, Movement, MovementView},

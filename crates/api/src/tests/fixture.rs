@@ -96,6 +96,9 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
         ids,
         clock: clock.clone(),
         health: Arc::new(health),
+        sign_in: SignIn::default(),
+        setup,
+        stopping: CancellationToken::new(),
         limits,
     };
     Node { router: router(edge), log, directory, clock, root, admin, auditor, ada, bob, _folder: folder }

@@ -1,6 +1,6 @@
 //! What is asked of the rows.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use domain::{
     AdminKeyId, GroupName, ModelName, SessionId, UserId,
@@ -27,6 +27,11 @@ impl State {
 
     pub(in super::super) fn admin_key(&self, sha256: &[u8; 32]) -> Option<(UserId, AdminKeyId)> {
         self.admin_keys.get(sha256).copied()
+    }
+
+    pub(in super::super) fn users_after(&self, after: Option<UserId>) -> impl Iterator<Item = &Arc<UserRow>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.users.range((from, Bound::Unbounded)).map(|(_, row)| row)
     }
 
     pub(in super::super) fn login(&self, claim: &str) -> Option<UserId> {
@@ -70,6 +75,10 @@ impl State {
     pub(in super::super) fn own_price(&self, model: &ModelName) -> Option<(Price, PriceSource)> {
         let row = self.prices.get(model)?;
         Some((row.price.clone(), PriceSource::List { version: row.version }))
+    }
+
+    pub(in super::super) fn own_prices(&self) -> Vec<ModelName> {
+        self.prices.keys().cloned().collect()
     }
 
     pub(in super::super) fn default_price(&self) -> Option<(Price, PriceSource)> {
