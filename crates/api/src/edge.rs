@@ -8,7 +8,7 @@ use relay::{Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Setup, SignIn};
+use crate::{Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -85,6 +85,8 @@ pub struct Edge {
     pub sign_in: SignIn,
     /// Whether the first root is still to be made.
     pub setup: Setup,
+    /// Who follows the logs.
+    pub tails: Tails,
     /// Told when the node is to end: what would go on for ever ends with it.
     pub stopping: CancellationToken,
     /// How much one request may ask.

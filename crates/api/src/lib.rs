@@ -24,6 +24,7 @@ pub mod password;
 pub mod person;
 pub mod subject;
 
+pub use admin::events::Tails;
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
 pub use openapi::openapi;
 pub use router::router;

@@ -76,6 +76,7 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(groups::read, groups::change, groups::delete))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::read, channels::change, channels::delete))
+        .routes(routes!(channels::test))
         .routes(routes!(tokens::list, tokens::issue))
         .routes(routes!(tokens::read, tokens::change, tokens::revoke))
         .routes(routes!(tokens::rotate))
@@ -90,6 +91,7 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(prices::read, prices::set, prices::remove))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
+        .routes(routes!(events::tail))
 }
 
 pub(crate) fn operations() -> OpenApiRouter<Arc<Edge>> {

@@ -23,8 +23,8 @@ pub struct Relay {
     ledger: Arc<dyn Ledger>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
-    upstream: Upstream,
-    config: RelayConfig,
+    pub(crate) upstream: Upstream,
+    pub(crate) config: RelayConfig,
     tasks: TaskTracker,
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod echo;
 mod open_call;
 mod ports;
+mod probe;
 mod providers;
 mod reservation;
 mod route;
@@ -27,6 +28,7 @@ pub use self::{
     caller::Caller,
     config::{RelayConfig, RelayConfigError},
     ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError},
+    probe::{Probe, ProbeError},
     providers::{Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

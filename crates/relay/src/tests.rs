@@ -2,6 +2,7 @@
 
 mod failover;
 mod journal;
+mod probe;
 mod provider;
 mod refusals;
 mod rig;

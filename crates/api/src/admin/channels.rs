@@ -1,6 +1,7 @@
 //! Channels: our accounts with providers.
 
 mod body;
+mod test;
 mod view;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use projections::channels;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub(crate) use self::test::{__path_test, test};
 use self::{
     body::{ChangeChannelBody, CreateChannelBody, leads_somewhere},
     view::ChannelView,

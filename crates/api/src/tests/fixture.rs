@@ -97,6 +97,7 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
         clock: clock.clone(),
         health: Arc::new(health),
         sign_in: SignIn::default(),
+        tails: Tails::default(),
         setup,
         stopping: CancellationToken::new(),
         limits,

@@ -1,6 +1,12 @@
 use domain::Sealed;
 
-use super::bench::{Bench, No, command, send};
+use rstest::rstest;
+
+use super::bench::{
+    Bench, No,
+    Store::{self, Postgres, Sqlite},
+    command, send,
+};
 use crate::Fault;
 
 fn seal(
@@ -22,9 +28,12 @@ fn value(executed: crate::Executed<Sealed>) -> Sealed {
     value
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
-    let bench = Bench::new().await;
+async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let first = value(seal(&bench, 1).await.unwrap());
     let second = value(seal(&bench, 2).await.unwrap());
     for sealed in [&first, &second] {
@@ -39,9 +48,10 @@ async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
     assert!(opened.is_err(), "a new key does not bring old data back");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_decision_leaves_no_key() {
-    let bench = Bench::new().await;
+async fn a_refused_decision_leaves_no_key(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let refused = send::<(), _>(&bench.log, command(1), |tx| {
         Box::pin(async move {
             tx.seal_for("user:1", "user:1/name", b"Ada").await?;
@@ -49,13 +59,13 @@ async fn a_refused_decision_leaves_no_key() {
         })
     });
     assert!(refused.await.is_err());
-    let keys = sqlx::query("SELECT 1 FROM subject_keys").fetch_all(&mut bench.raw().await).await.unwrap();
-    assert!(keys.is_empty());
+    assert_eq!(bench.count("SELECT COUNT(*) FROM subject_keys").await, 0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn many_values_are_opened_with_one_look_at_the_keys() {
-    let bench = Bench::new().await;
+async fn many_values_are_opened_with_one_look_at_the_keys(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let sealed = value(seal(&bench, 1).await.unwrap());
     let log = &bench.log;
     let keys = log.reader().keys_of(["user:1".to_owned(), "user:2".to_owned()]).await.unwrap();
