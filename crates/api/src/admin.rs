@@ -1,6 +1,7 @@
 //! What admins, account holders and auditors ask for.
 
 pub(crate) mod accounts;
+pub(crate) mod apply;
 pub(crate) mod auth;
 pub(crate) mod calls;
 pub(crate) mod channels;

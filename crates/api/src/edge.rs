@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderValue;
 use eventlog::{Clock, EventLog, SealError};
 use projections::{Calls, Directory};
 use relay::{Providers, Relay};
@@ -89,6 +90,8 @@ pub struct Edge {
     pub tails: Tails,
     /// Told when the node is to end: what would go on for ever ends with it.
     pub stopping: CancellationToken,
+    /// Which web pages of others may ask, such as `https://app.example`; `*` is every page.
+    pub cors_origins: Vec<HeaderValue>,
     /// How much one request may ask.
     pub limits: EdgeLimits,
 }

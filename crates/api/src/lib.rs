@@ -4,8 +4,11 @@
 //! nothing.
 
 mod admin;
+mod apply;
 mod client;
+mod cors;
 mod dispatch;
+mod docs;
 mod edge;
 mod extract;
 mod openapi;
@@ -25,6 +28,7 @@ pub mod person;
 pub mod subject;
 
 pub use admin::events::Tails;
+pub use apply::{Applied, AppliedItem, ApplyError, Desired, DesiredChannel, DesiredGroup, Outcome, apply};
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
 pub use openapi::openapi;
 pub use router::router;

@@ -61,7 +61,10 @@ impl Modify for Keys {
             )
         };
         let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
-        components.add_security_scheme(shared::ADMIN_KEY, bearer("An admin key, `vk-…`, or an access token from `/api/v1/auth/login`"));
+        components.add_security_scheme(
+            shared::ADMIN_KEY,
+            bearer("An admin key, `vk-…`, or an access token from `/api/v1/auth/login`"),
+        );
         components.add_security_scheme(shared::API_KEY, bearer("A token's key, `sk-…`"));
         for (scheme, name) in shared::API_KEY_HEADERS {
             components.add_security_scheme(scheme, header(name));
@@ -132,7 +135,8 @@ mod tests {
     fn only_what_is_there_already_can_be_at_another_version() {
         for (path, method, operation) in operations() {
             let signs_in = path.starts_with("/api/v1/auth/");
-            let writes = path.starts_with("/api/v1") && method != "get" && !signs_in;
+            let changes = method != "get" && !signs_in && !path.ends_with("/test");
+            let writes = path.starts_with("/api/v1") && changes;
             let can = writes && (path.contains('{') || path == "/api/v1/settings");
             assert_eq!(operation["responses"]["412"].is_object(), can, "{method} {path}");
             let parameters = operation["parameters"].as_array().into_iter().flatten();

@@ -194,7 +194,8 @@ impl<P: Permission> FromRequestParts<Arc<Edge>> for Can<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Problem> {
-        let known = Credential::read(parts, edge).and_then(|credential| Some((credential, credential.user(edge)?)));
+        let known =
+            Credential::read(parts, edge).and_then(|credential| Some((credential, credential.user(edge)?)));
         let (credential, user) = known.ok_or_else(|| {
             Problem::new(
                 Code::Unauthenticated,

@@ -65,7 +65,7 @@ impl NewPerson {
 }
 
 /// What names the stream in which a sign-in name is claimed.
-pub(crate) fn claim_of(sealer: &Sealer, name: &LoginName) -> String {
+pub fn claim_of(sealer: &Sealer, name: &LoginName) -> String {
     sealer.name_hash("login", name.as_str())
 }
 

@@ -9,16 +9,18 @@ use axum::{
     middleware,
     response::{IntoResponse, Response},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use wire::openai_chat::error::ErrorCode;
 
 use crate::{
     Edge,
     admin::{
-        accounts, auth, calls, channels, events, groups, me, models as priced, prices, sessions, settings, tokens, users,
+        accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions, settings,
+        tokens, users,
     },
     client::{chat, models, respond::ClientError},
+    cors, docs,
     extract::position,
     openapi,
     operations::{self, Document},
@@ -38,14 +40,18 @@ pub fn router(edge: Edge) -> Router {
         .layer(CatchPanicLayer::custom(client_panic));
     let admin = admin
         .merge(operations)
+        .merge(docs::page())
         .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(Extension(Document(document())))
-        .layer(CatchPanicLayer::custom(admin_panic));
+        .layer(CatchPanicLayer::custom(admin_panic))
+        // Pages of events and calls shrink to a tenth; what streams is left as it is.
+        .layer(CompressionLayer::new());
     client
         .merge(admin)
         .fallback(unknown)
+        .layer(cors::layer(&edge.cors_origins))
         .layer(middleware::from_fn_with_state(edge.clone(), request_id::identify))
         .with_state(edge)
 }
@@ -89,6 +95,7 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(priced::read))
         .routes(routes!(prices::list))
         .routes(routes!(prices::read, prices::set, prices::remove))
+        .routes(routes!(apply::apply))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
         .routes(routes!(events::tail))

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The path of the page.
-pub const SETUP_PATH: &str = "/setup";
+pub(crate) const SETUP_PATH: &str = "/setup";
 
 /// Whether the first root is still to be made, and with which secret.
 pub struct Setup(Mutex<Option<String>>);

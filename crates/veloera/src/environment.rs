@@ -40,6 +40,13 @@ impl Machine {
         TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// 256 bits that nobody can guess.
+    pub(crate) fn chance() -> Result<[u8; 32], SealError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
+        Ok(bytes)
+    }
+
     pub(crate) fn uuid() -> Uuid {
         #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
         Uuid::now_v7()
@@ -80,9 +87,7 @@ impl api::Ids for Machine {
     }
 
     fn secret(&self) -> Result<[u8; 32], SealError> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
-        Ok(bytes)
+        Self::chance()
     }
 }
 

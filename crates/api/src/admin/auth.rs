@@ -5,10 +5,7 @@ mod session;
 
 use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{
     login::LoginName,
     session::{Session, SessionCommand, SessionEnd},
@@ -120,7 +117,7 @@ pub(crate) async fn logout(
 /// What a refresh token says, however old it is.
 fn shown(edge: &Edge, body: &RefreshBody) -> Result<Claims, Problem> {
     let claims = Claims::read(&body.refresh_token.0, edge.log.sealer());
-    claims.filter(|claims| claims.good_for == Use::Refresh).ok_or_else(|| {
-        Problem::new(Code::Unauthenticated, "the refresh token is none of ours")
-    })
+    claims
+        .filter(|claims| claims.good_for == Use::Refresh)
+        .ok_or_else(|| Problem::new(Code::Unauthenticated, "the refresh token is none of ours"))
 }

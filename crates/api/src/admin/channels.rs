@@ -21,8 +21,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 pub(crate) use self::test::{__path_test, test};
+pub(crate) use self::{
+    body::{leads_somewhere, sealed},
+    view::ChannelStatus,
+};
 use self::{
-    body::{ChangeChannelBody, CreateChannelBody, leads_somewhere},
+    body::{ChangeChannelBody, CreateChannelBody},
     view::ChannelView,
 };
 use crate::{

@@ -170,7 +170,9 @@ pub(crate) async fn delete(
 /// The group as the transaction sees it, with its version.
 async fn present(tx: &mut Tx, name: &GroupName) -> Result<(GroupView, u64), Fault<Denial>> {
     match tx.load::<Group>(name.as_str()).await? {
-        (Group::Present { name, ratio }, version) => Ok((GroupView { name, ratio_millionths: ratio }, version)),
+        (Group::Present { name, ratio }, version) => {
+            Ok((GroupView { name, ratio_millionths: ratio }, version))
+        }
         (Group::Absent, _) => Err(Fault::Refused(GroupRefusal::Unknown.into())),
     }
 }

@@ -53,10 +53,7 @@ pub(crate) struct ChangeSettingsBody {
 /// Reads the settings.
 #[utoipa::path(get, path = "/api/v1/settings", tag = "settings",
     responses((status = 200, description = "The settings", body = SettingsView)))]
-pub(crate) async fn read(
-    State(edge): State<Arc<Edge>>,
-    _: Can<ReadSettings>,
-) -> Result<Response, Problem> {
+pub(crate) async fn read(State(edge): State<Arc<Edge>>, _: Can<ReadSettings>) -> Result<Response, Problem> {
     let stored = settings::find(edge.log.read_pool()).await?;
     Ok(Answer::ok(stored.version, &SettingsView::of(&stored.row.values))?.into_response())
 }

@@ -20,13 +20,13 @@ use projections::users::{self, UserRow};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub(crate) use self::{
-    change::{__path_change, __path_set_password, change, set_password},
-    view::{Names, UserView},
-};
 use self::{
     body::CreateUserBody,
     change::{may_manage, may_manage_user, view},
+};
+pub(crate) use self::{
+    change::{__path_change, __path_set_password, change, set_password},
+    view::{Names, UserView},
 };
 use crate::{
     Edge,

@@ -5,7 +5,7 @@ use domain::{
     group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal,
     settings::SettingsRefusal, user::UserRefusal,
 };
-use eventlog::ExecuteError;
+use eventlog::{ExecuteError, Fault};
 
 use super::{Code, Problem};
 
@@ -66,6 +66,15 @@ impl From<ExecuteError<Denial>> for Problem {
                 "this Idempotency-Key was sent before with another path or body; use a new one",
             ),
             ExecuteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Fault<Denial>> for Problem {
+    fn from(fault: Fault<Denial>) -> Self {
+        match fault {
+            Fault::Refused(denial) => denial.into(),
+            Fault::Store(error) => error.into(),
         }
     }
 }

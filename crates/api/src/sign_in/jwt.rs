@@ -65,8 +65,7 @@ impl Claims {
         }
         let (body, mark) = token.rsplit_once('.')?;
         let (head, claims) = body.split_once('.')?;
-        let is_ours =
-            head == header(sealer) && sealer.is_marked(body.as_bytes(), &BASE64.decode(mark).ok()?);
+        let is_ours = head == header(sealer) && sealer.is_marked(body.as_bytes(), &BASE64.decode(mark).ok()?);
         is_ours.then(|| serde_json::from_slice(&BASE64.decode(claims).ok()?).ok())?
     }
 
@@ -113,7 +112,11 @@ mod tests {
         for index in 0..token.len() - 1 {
             let mut text = token.clone().into_bytes();
             text[index] = if text[index] == b'A' { b'B' } else { b'A' };
-            assert_eq!(Claims::read(&String::from_utf8(text).unwrap(), &sealer(1)), None, "character {index}");
+            assert_eq!(
+                Claims::read(&String::from_utf8(text).unwrap(), &sealer(1)),
+                None,
+                "character {index}"
+            );
         }
     }
 

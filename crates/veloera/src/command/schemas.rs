@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use domain::{
     account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    price_list::PriceListEvent, settings::SettingsEvent, user::UserEvent,
+    login::LoginEvent, price_list::PriceListEvent, session::SessionEvent, settings::SettingsEvent,
+    user::UserEvent,
 };
 use eventlog::{EventSchema, StoreError, schemas_of};
 
@@ -25,7 +26,9 @@ fn all() -> Result<Vec<EventSchema>, StoreError> {
         schemas_of::<ApiTokenEvent>()?,
         schemas_of::<ChannelEvent>()?,
         schemas_of::<GroupEvent>()?,
+        schemas_of::<LoginEvent>()?,
         schemas_of::<PriceListEvent>()?,
+        schemas_of::<SessionEvent>()?,
         schemas_of::<SettingsEvent>()?,
         schemas_of::<UserEvent>()?,
     ];

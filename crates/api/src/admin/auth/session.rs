@@ -73,16 +73,12 @@ pub(super) async fn refresh(edge: &Edge, claims: Claims, intent: &Intent) -> Res
         })
     });
     let ((events, expires_at), positions) = refreshed.await?;
-    match events.first() {
-        Some(SessionEvent::Refreshed { generation, .. }) => {
-            Held { user_id, session_id, generation: *generation, expires_at }.answer(edge, positions)
-        }
-        _ => {
-            tracing::warn!(%user_id, %session_id, "a refresh token was shown twice: its session is ended");
-            let told = "this refresh token had been used before, so the session was ended; sign in again";
-            Err(Problem::new(Code::SessionEnded, told).at(positions))
-        }
+    if let Some(SessionEvent::Refreshed { generation, .. }) = events.first() {
+        return Held { user_id, session_id, generation: *generation, expires_at }.answer(edge, positions);
     }
+    tracing::warn!(%user_id, %session_id, "a refresh token was shown twice: its session is ended");
+    let told = "this refresh token had been used before, so the session was ended; sign in again";
+    Err(Problem::new(Code::SessionEnded, told).at(positions))
 }
 
 /// Whether the user may be signed in, and no end of all sessions has come since `epoch`.

@@ -87,7 +87,8 @@ pub(crate) async fn test(
 fn route(edge: &Edge, id: ChannelId, spec: &ChannelSpec, key: &ChannelKey) -> Result<Route, Problem> {
     let unusable = |told: String| Problem::from(Denial::Value(told));
     let provider = edge.providers.find(&spec.provider);
-    let provider = provider.ok_or_else(|| unusable(format!("`provider`: there is no `{}`", spec.provider)))?;
+    let provider =
+        provider.ok_or_else(|| unusable(format!("`provider`: there is no `{}`", spec.provider)))?;
     let opened = edge.log.sealer().open(&key_place(id, key.key_id), &key.secret)?;
     let secret = String::from_utf8_lossy(&opened).into_owned();
     let keys = vec![RouteKey { key_id: key.key_id, secret }];

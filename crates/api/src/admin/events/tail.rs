@@ -72,9 +72,9 @@ pub(crate) async fn tail(
     Query(query): Query<TailQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let turn = Arc::clone(&edge.tails.0).try_acquire_owned().map_err(|_| {
-        Problem::new(Code::Unavailable, format!("{TAILS_MAX} follow already; try again"))
-    })?;
+    let turn = Arc::clone(&edge.tails.0)
+        .try_acquire_owned()
+        .map_err(|_| Problem::new(Code::Unavailable, format!("{TAILS_MAX} follow already; try again")))?;
     let heads = edge.log.subscribe();
     let now = heads.borrow().of(query.log);
     let after = last_event_id(&headers)?.or(query.after).unwrap_or(now);

@@ -75,10 +75,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Those of these users.
-    pub(crate) async fn of(
-        edge: &Edge,
-        users: impl IntoIterator<Item = &UserRow>,
-    ) -> Result<Self, Problem> {
+    pub(crate) async fn of(edge: &Edge, users: impl IntoIterator<Item = &UserRow>) -> Result<Self, Problem> {
         let subjects: Vec<String> = users.into_iter().map(|row| subject::of(row.user_id)).collect();
         let keys = edge.log.reader().keys_of(subjects).await?;
         Ok(Self { keys, sealer: edge.log.sealer().clone() })
@@ -88,7 +85,11 @@ impl Names {
         self.open(id, subject::NAME, sealed)
     }
 
-    pub(crate) fn login(&self, id: UserId, login: Option<&ClaimedLogin>) -> Result<Option<String>, SealError> {
+    pub(crate) fn login(
+        &self,
+        id: UserId,
+        login: Option<&ClaimedLogin>,
+    ) -> Result<Option<String>, SealError> {
         login.map_or(Ok(None), |login| self.open(id, subject::LOGIN, &login.name))
     }
 
