@@ -151,7 +151,9 @@ pub async fn apply(
     let applied = log.transact(metadata, move |tx| Box::pin(plan.carry_out(tx))).await;
     applied.map(|(applied, _)| applied).map_err(|error| match error {
         ExecuteError::Store(error) => error.into(),
-        error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused) => ApplyError::Refused(error.to_string()),
+        error @ (ExecuteError::Refused(_) | ExecuteError::KeyReused) => {
+            ApplyError::Refused(error.to_string())
+        }
     })
 }
 

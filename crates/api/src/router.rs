@@ -16,8 +16,8 @@ use wire::openai_chat::error::ErrorCode;
 use crate::{
     Edge,
     admin::{
-        accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions, settings,
-        tokens, users,
+        accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions,
+        settings, tokens, users,
     },
     client::{chat, models, respond::ClientError},
     cors, docs,
@@ -88,6 +88,7 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(tokens::rotate))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::read, accounts::change))
+        .routes(routes!(accounts::entries))
         .routes(routes!(accounts::deposit))
         .routes(routes!(accounts::adjust))
         .routes(routes!(calls::list))

@@ -21,13 +21,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 pub(crate) use self::test::{__path_test, test};
-pub(crate) use self::{
-    body::{leads_somewhere, sealed},
-    view::ChannelStatus,
-};
 use self::{
     body::{ChangeChannelBody, CreateChannelBody},
     view::ChannelView,
+};
+pub(crate) use self::{
+    body::{leads_somewhere, sealed},
+    view::ChannelStatus,
 };
 use crate::{
     Edge,

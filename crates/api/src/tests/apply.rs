@@ -33,7 +33,10 @@ async fn what_is_missing_is_made_and_a_second_time_nothing_happens() {
     assert_eq!(outcomes(&apply(&node, wanted()).await), ["unchanged"; 4]);
     assert_eq!(node.log.subscribe().borrow().control, head, "no event");
     let channels = node.ask("GET", "/api/v1/channels").by(&node.root).await_answer().await.json();
-    assert_eq!((&channels["items"][0]["name"], channels["items"].as_array().unwrap().len()), (&json!("main"), 1));
+    assert_eq!(
+        (&channels["items"][0]["name"], channels["items"].as_array().unwrap().len()),
+        (&json!("main"), 1)
+    );
 }
 
 #[tokio::test]
@@ -42,7 +45,8 @@ async fn what_differs_is_changed_and_what_is_not_named_stays() {
     apply(&node, wanted()).await;
     let other = node.channel().await;
     let mut body = wanted();
-    body["channels"] = json!({"more": {"provider": "echo", "keys": ["k"], "models": ["m"], "status": "disabled"}});
+    body["channels"] =
+        json!({"more": {"provider": "echo", "keys": ["k"], "models": ["m"], "status": "disabled"}});
     body["groups"]["vip"]["ratio_millionths"] = json!(1);
     body["prices"][MODEL]["rates"]["output"] = json!(2);
     assert_eq!(outcomes(&apply(&node, body).await), ["unchanged", "changed", "changed", "created"]);
@@ -89,7 +93,11 @@ async fn of_what_cannot_be_nothing_is_applied() {
         (with("/channels/main/models", json!([])), "the channel `main`: `models`"),
     ] {
         let answered = apply(&node, body).await;
-        assert_eq!((answered.status.as_u16(), answered.code().as_str()), (422, "invalid_value"), "{answered:?}");
+        assert_eq!(
+            (answered.status.as_u16(), answered.code().as_str()),
+            (422, "invalid_value"),
+            "{answered:?}"
+        );
         let detail = answered.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(told) && !detail.contains("two words"), "{detail}");
     }

@@ -42,6 +42,7 @@ pub(super) struct Node {
     pub(super) log: EventLog,
     pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<Hands>,
+    pub(super) ids: Arc<Counting>,
     pub(super) root: Person,
     pub(super) admin: Person,
     pub(super) auditor: Person,
@@ -99,7 +100,7 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         calls,
         relay,
         providers,
-        ids,
+        ids: ids.clone(),
         clock: clock.clone(),
         health: Arc::new(health),
         sign_in: SignIn::default(),
@@ -114,6 +115,7 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         log,
         directory,
         clock,
+        ids,
         root,
         admin,
         auditor,
@@ -161,10 +163,15 @@ impl Node {
     /// Does something to someone behind the edge's back.
     pub(super) async fn told(&self, person: &Person, asked: UserCommand) {
         let stream = person.user_id.to_string();
-        let told = self.log.execute::<_, Refusal, _>(command(Uuid::from_u128(99)), move |tx| {
+        let told = self.log.execute::<_, Refusal, _>(command(self.ids.uuid()), move |tx| {
             Box::pin(async move { tx.decide::<User, Refusal>(&stream, asked).await })
         });
         told.await.unwrap();
+        self.caught_up().await;
+    }
+
+    /// What is known in memory has caught up.
+    pub(super) async fn caught_up(&self) {
         let head = self.log.subscribe().borrow().control;
         self.directory.positions().wait_for(|position| *position >= head).await.unwrap();
     }

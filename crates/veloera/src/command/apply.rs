@@ -8,6 +8,7 @@ use std::{io::Write, path::PathBuf};
 use anyhow::Context;
 use api::{Applied, AppliedItem, Outcome};
 use clap::Args;
+use serde_json::Value;
 
 use super::Place;
 use crate::{config::Flags, environment::Machine, offline, serve};
@@ -30,21 +31,20 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let wanted = file::read(&self.file)?;
-        let applied = match (self.server, self.admin_key_file) {
-            (Some(server), Some(key)) => {
-                let key = std::fs::read_to_string(&key).with_context(|| key.display().to_string())?;
-                server::apply(&server, key.trim(), &wanted)?
-            }
-            (Some(_), None) | (None, _) => {
-                let config = self.place.config(Flags::default())?;
-                let providers = serve::providers(&config)?;
-                let desired = serde_json::from_value(wanted).context("the file")?;
-                offline::with_log(&config, async |log| {
-                    Ok(api::apply(log, &providers, &Machine, desired).await?)
-                })?
-            }
+        let applied = if let (Some(server), Some(key)) = (&self.server, &self.admin_key_file) {
+            let key = std::fs::read_to_string(key).with_context(|| key.display().to_string())?;
+            server::apply(server, key.trim(), &wanted)?
+        } else {
+            self.offline(wanted)?
         };
         print(&applied)
+    }
+
+    fn offline(self, wanted: Value) -> anyhow::Result<Applied> {
+        let config = self.place.config(Flags::default())?;
+        let providers = serve::providers(&config)?;
+        let desired = serde_json::from_value(wanted).with_context(|| self.file.display().to_string())?;
+        offline::with_log(&config, async |log| Ok(api::apply(log, &providers, &Machine, desired).await?))
     }
 }
 

@@ -141,8 +141,7 @@ impl Create {
                 Box::pin(async move {
                     person.make::<Refusal>(tx).await?;
                     if let Some(key) = hashed {
-                        let issue =
-                            UserCommand::IssueAdminKey { key_id: AdminKeyId(Machine::uuid()), key };
+                        let issue = UserCommand::IssueAdminKey { key_id: AdminKeyId(Machine::uuid()), key };
                         tx.decide::<User, Refusal>(&user_id.to_string(), issue).await?;
                     }
                     Ok(())

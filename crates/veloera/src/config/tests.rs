@@ -48,9 +48,13 @@ fn an_unknown_key_is_named() {
 
 #[test]
 fn a_bad_value_is_named_with_what_would_be_right() {
-    for (name, value) in
-        [("listen", "nowhere"), ("log_format", "xml"), ("idle_timeout_ms", "0"), ("role", "boss"), ("cors_origins", "app.example")]
-    {
+    for (name, value) in [
+        ("listen", "nowhere"),
+        ("log_format", "xml"),
+        ("idle_timeout_ms", "0"),
+        ("role", "boss"),
+        ("cors_origins", "app.example"),
+    ] {
         let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(value), "{text}");

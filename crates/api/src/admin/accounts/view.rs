@@ -4,7 +4,7 @@ use domain::{
     AccountId, Nanos, TimeStamp,
     account::{AccountCommand, AccountStatus, Adjustment, Limit, Owner},
 };
-use ledger::accounts::AccountRow;
+use ::ledger::accounts::AccountRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

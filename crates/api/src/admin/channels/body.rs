@@ -136,7 +136,12 @@ impl ChangeChannelBody {
         };
         let mut commands = vec![ChannelCommand::Change(Box::new(change))];
         if let Some(keys) = self.keys {
-            commands.push(ChannelCommand::RotateKeys(sealed(edge.log.sealer(), edge.ids.as_ref(), id, keys)?));
+            commands.push(ChannelCommand::RotateKeys(sealed(
+                edge.log.sealer(),
+                edge.ids.as_ref(),
+                id,
+                keys,
+            )?));
         }
         commands.extend(self.status.map(ChannelStatus::command));
         Ok(commands)

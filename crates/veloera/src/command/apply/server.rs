@@ -27,7 +27,8 @@ pub(super) fn apply(server: &str, admin_key: &str, wanted: &Value) -> anyhow::Re
         .header("idempotency-key", Machine::uuid().to_string())
         .body(Full::new(bytes(wanted)?))
         .context("--server")?;
-    let asked = async { timeout(ANSWER_MAX, ask(request)).await.context("the server did not answer in time")? };
+    let asked =
+        async { timeout(ANSWER_MAX, ask(request)).await.context("the server did not answer in time")? };
     pools::single("control")?.block_on(asked)
 }
 
