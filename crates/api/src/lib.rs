@@ -27,6 +27,7 @@ pub mod password;
 pub mod person;
 pub mod subject;
 
+pub use admin::accounts::AccountView;
 pub use admin::events::Tails;
 pub use apply::{Applied, AppliedItem, ApplyError, Desired, DesiredChannel, DesiredGroup, Outcome, apply};
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};

@@ -1,7 +1,7 @@
 //! The OpenAPI document: what the routes say of themselves, and what they all have in common.
 
-mod price;
 mod shared;
+mod stored;
 
 use utoipa::{
     Modify, OpenApi,
@@ -12,7 +12,9 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use self::price::PriceSchema;
+pub(crate) use self::stored::{
+    GroupRulesPatchSchema, GroupRulesSchema, PriceSchema, StrategySchema, UserLimitsSchema,
+};
 use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
 
 /// The frame that the routes fill.

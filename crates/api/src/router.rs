@@ -19,7 +19,7 @@ use crate::{
         accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions,
         settings, tokens, users,
     },
-    client::{chat, models, respond::ClientError},
+    client::{chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
     extract::position,
     openapi,
@@ -59,6 +59,8 @@ pub fn router(edge: Edge) -> Router {
 pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(chat::chat))
+        .routes(routes!(completions::complete))
+        .routes(routes!(embeddings::embed))
         .routes(routes!(models::list))
         .routes(routes!(models::read))
 }

@@ -71,7 +71,7 @@ pub enum LoginRefusal {
 }
 
 /// Whose a sign-in name is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Login(Option<UserId>);
 
 impl Aggregate for Login {

@@ -6,6 +6,7 @@ mod events;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -54,7 +55,7 @@ pub enum SessionRefusal {
 }
 
 /// A session, as far as decisions need it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Session {
     /// Never begun.
     #[default]
@@ -66,7 +67,7 @@ pub enum Session {
 }
 
 /// What is known of a session that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stay {
     /// Who signed in.
     pub user_id: UserId,

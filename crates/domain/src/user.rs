@@ -91,7 +91,7 @@ pub enum UserRefusal {
 }
 
 /// A user, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum User {
     /// Never made.
     #[default]

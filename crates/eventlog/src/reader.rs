@@ -252,8 +252,8 @@ where
 
 /// An event as the table has it.
 #[derive(FromRow)]
-struct Row {
-    position: i64,
+pub(crate) struct Row {
+    pub(crate) position: i64,
     stream: String,
     version: i64,
     event_id: String,
@@ -266,7 +266,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, log: Log) -> Result<Recorded, StoreError> {
+    pub(crate) fn read(self, log: Log) -> Result<Recorded, StoreError> {
         let number = |number| u64::try_from(number).map_err(|_| StoreError::Malformed("position or version"));
         Ok(Recorded {
             log,

@@ -85,10 +85,7 @@ impl Model for UserRow {
                 row.admin_keys.remove(key_id);
             }
             UserEvent::Enabled {} => row.status = UserStatus::Enabled,
-            UserEvent::Disabled {} => {
-                row.status = UserStatus::Disabled;
-                row.epoch += 1;
-            }
+            UserEvent::Disabled {} => row.status = UserStatus::Disabled,
             UserEvent::Deleted {} => return None,
             UserEvent::Created { .. } => {}
         }

@@ -8,7 +8,7 @@ use domain::{
     price::{Pinned, Usage},
 };
 
-use crate::{Ledger, LedgerError, reservation::text_tokens};
+use crate::{Ledger, LedgerError, limits::Admission, reservation::text_tokens};
 
 /// What an answer is charged by.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct OpenCall {
     pinned: Pinned,
     service_tier: Option<String>,
     input_tokens: u64,
+    /// Kept to the end: so long the call counts as open.
+    admission: Admission,
     attempts: u32,
     in_flight: bool,
     may_be_billed: bool,
@@ -40,6 +42,7 @@ impl OpenCall {
         pinned: Pinned,
         service_tier: Option<String>,
         input_tokens: u64,
+        admission: Admission,
     ) -> Self {
         Self {
             ledger,
@@ -47,6 +50,7 @@ impl OpenCall {
             pinned,
             service_tier,
             input_tokens,
+            admission,
             attempts: 0,
             in_flight: false,
             may_be_billed: false,
@@ -59,13 +63,14 @@ impl OpenCall {
         self.attempts + 1
     }
 
-    /// An attempt is about to be sent; without this record it must not be.
-    pub(crate) fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
+    /// An attempt is about to be sent; before this record is durable it must not be.
+    pub(crate) async fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
         let number = attempt.attempt;
-        self.ledger.sent(self.call_id, attempt)?;
+        let durable = self.ledger.sent(self.call_id, attempt)?;
         self.attempts = number;
         self.in_flight = true;
-        Ok(())
+        // What did not become durable is not sent.
+        durable.await.inspect_err(|_| self.attempt_ended(AttemptOutcome::Unbilled))
     }
 
     /// The attempt in flight ended. What the journal does not take, it holds as unknown: the careful side.
@@ -112,6 +117,7 @@ impl OpenCall {
 
     fn end(&mut self, usage: Usage, amount: Nanos, flags: Vec<Flag>) {
         self.ended = true;
+        self.admission.used(usage.input_tokens.saturating_add(usage.output_tokens));
         self.said("settle", self.ledger.settle(self.call_id, usage, amount, flags));
     }
 

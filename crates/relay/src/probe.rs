@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{GroupName, ModelName};
+use domain::{GroupName, ModelName, settings::Strategy};
 use http::StatusCode;
 use thiserror::Error;
 use tokio::time::{Instant, timeout};
-use wire::openai_chat::Request;
+use wire::{Request, RequestError, openai_chat, openai_completions, openai_embeddings};
 
-use crate::{Choice, Relay, Route, RouteTable, adaptor::prepare, upstream::UpstreamError, whole};
+use crate::{Choice, Format, Relay, Route, RouteTable, adaptor::prepare, upstream::UpstreamError, whole};
 
 /// How long a test may take.
 const PROBE_MS_MAX: u64 = 60_000;
@@ -53,27 +53,45 @@ impl From<UpstreamError> for ProbeError {
 
 impl Relay {
     /// Asks a channel's provider for `model`, as a call of `group` would, whether or not the channel takes calls.
-    pub async fn probe(&self, route: Route, group: &GroupName, model: &ModelName) -> Probe {
+    pub async fn probe(&self, route: Route, group: &GroupName, model: &ModelName, format: Format) -> Probe {
         let begun = Instant::now();
-        let choice = RouteTable::new(vec![route]).candidates(group, model).next(&mut |_| 0);
+        let table = RouteTable::new(vec![route]);
+        let choice = table.candidates(group, model, format, Strategy::default()).next(&mut |_| 0);
         let asked = async {
             let choice = choice.ok_or(ProbeError::NotServed)?;
-            self.question(&choice, model).await
+            self.question(&choice, model, format).await
         };
         let outcome = timeout(Duration::from_millis(PROBE_MS_MAX), asked).await;
         let failure = outcome.unwrap_or_else(|_| Err(UpstreamError::TimedOut.into())).err();
         Probe { duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX), failure }
     }
 
-    async fn question(&self, choice: &Choice, model: &ModelName) -> Result<(), ProbeError> {
+    async fn question(&self, choice: &Choice, model: &ModelName, format: Format) -> Result<(), ProbeError> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| ProbeError::Failed(error);
-        let body = serde_json::json!({
-            "model": model, "messages": [{"role": "user", "content": "Say hello in one word."}]
-        });
-        let chat = Request::read(Bytes::from(body.to_string())).map_err(|error| failed(error.into()))?;
-        let request = prepare(choice, &chat, model, None).map_err(|error| failed(error.into()))?;
+        let asked = asked(model, format).map_err(|error| failed(error.into()))?;
+        let request = prepare(choice, &asked, model, None).map_err(|error| failed(error.into()))?;
         let answer = self.upstream.send(choice.route.provider.transport, request).await?;
-        whole::read(answer, &self.config).await?;
+        whole::read(format, answer, &self.config).await?;
         Ok(())
+    }
+}
+
+fn asked(model: &ModelName, format: Format) -> Result<Request, RequestError> {
+    const QUESTION: &str = "Say hello in one word.";
+    let body = |rest: serde_json::Value| {
+        let mut body = serde_json::json!({"model": model});
+        if let (Some(body), serde_json::Value::Object(mut rest)) = (body.as_object_mut(), rest) {
+            body.append(&mut rest);
+        }
+        Bytes::from(body.to_string())
+    };
+    match format {
+        Format::OpenaiChat => {
+            openai_chat::read(body(serde_json::json!({"messages": [{"role": "user", "content": QUESTION}]})))
+        }
+        Format::OpenaiCompletions => {
+            openai_completions::read(body(serde_json::json!({"prompt": QUESTION, "max_tokens": 8})))
+        }
+        Format::OpenaiEmbeddings => openai_embeddings::read(body(serde_json::json!({"input": QUESTION}))),
     }
 }

@@ -1,7 +1,7 @@
 //! How much is set aside for a call before it is sent.
 
 use domain::Nanos;
-use wire::openai_chat::Input;
+use wire::Input;
 
 use crate::Priced;
 
@@ -42,6 +42,7 @@ pub(crate) const fn text_tokens(bytes: u64) -> u64 {
 /// A count of the input, made here.
 pub(crate) fn input_tokens(input: &Input, priced: &Priced) -> u64 {
     let counted = text_tokens(input.text_bytes)
+        .saturating_add(input.tokens)
         .saturating_add(input.messages.saturating_mul(MESSAGE_TOKENS))
         .saturating_add(input.images.saturating_mul(IMAGE_TOKENS));
     if input.uncountable {
@@ -89,7 +90,7 @@ mod tests {
     fn priced(output_tokens_max: Option<u64>) -> Priced {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
         let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        Priced { pinned, input_tokens_max: Some(5_000), output_tokens_max }
+        Priced { pinned, control_position: 1, input_tokens_max: Some(5_000), output_tokens_max }
     }
 
     fn nanos(nanos: u64) -> Nanos {
@@ -98,13 +99,13 @@ mod tests {
 
     #[test]
     fn text_messages_and_images_are_counted_rounded_up() {
-        let input = Input { text_bytes: 10, messages: 2, images: 1, uncountable: false };
-        assert_eq!(input_tokens(&input, &priced(None)), 4 + 16 + 1_500);
+        let input = Input { text_bytes: 10, messages: 2, images: 1, tokens: 7, uncountable: false };
+        assert_eq!(input_tokens(&input, &priced(None)), 4 + 16 + 1_500 + 7);
     }
 
     #[test]
     fn what_cannot_be_counted_takes_the_models_input_limit() {
-        let input = Input { text_bytes: 10, messages: 1, images: 0, uncountable: true };
+        let input = Input { text_bytes: 10, messages: 1, uncountable: true, ..Input::default() };
         assert_eq!(input_tokens(&input, &priced(None)), 5_000);
         let unknown = Priced { input_tokens_max: None, ..priced(None) };
         assert_eq!(input_tokens(&input, &unknown), 128_000);

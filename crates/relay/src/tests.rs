@@ -1,6 +1,8 @@
 //! Whole calls against a scripted provider: what the client gets, and what the ledger is told.
 
 mod failover;
+mod formats;
+mod health;
 mod journal;
 mod probe;
 mod provider;

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use domain::{LeaseId, TimeStamp};
+use domain::{JournalId, LeaseId, TimeStamp};
 use eventlog::SealError;
 use uuid::Uuid;
 
@@ -25,7 +25,23 @@ impl Environment {
             let value = value.into_string().ok()?;
             (!value.is_empty()).then_some((name, value))
         });
-        Self(ours.collect())
+        let ours = Self(ours.collect());
+        #[cfg(feature = "faults")]
+        let ours = ours.armed();
+        ours
+    }
+
+    /// Takes out `VELOERA_FAULT=<point>@<nth>@<witness>`, which is no setting but an order to die.
+    #[cfg(feature = "faults")]
+    fn armed(mut self) -> Self {
+        let order = self.0.remove("fault").unwrap_or_default();
+        let mut parts = order.splitn(3, '@');
+        let point = parts.next().and_then(eventlog::fault::Point::from_name);
+        let nth = parts.next().and_then(|nth| nth.parse().ok());
+        if let (Some(point), Some(nth), Some(witness)) = (point, nth, parts.next()) {
+            eventlog::fault::arm(point, nth, witness.into());
+        }
+        self
     }
 }
 
@@ -47,6 +63,12 @@ impl Machine {
         Ok(bytes)
     }
 
+    fn boot_ms() -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    }
+
     pub(crate) fn uuid() -> Uuid {
         #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
         Uuid::now_v7()
@@ -63,6 +85,10 @@ impl relay::Clock for Machine {
     fn now(&self) -> TimeStamp {
         Self::now()
     }
+
+    fn boot_ms(&self) -> u64 {
+        Self::boot_ms()
+    }
 }
 
 impl ledger::NodeClock for Machine {
@@ -71,13 +97,15 @@ impl ledger::NodeClock for Machine {
     }
 
     fn boot_ms(&self) -> u64 {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+        Self::boot_ms()
     }
 
     fn lease_id(&self) -> LeaseId {
         LeaseId(Self::uuid())
+    }
+
+    fn journal_id(&self) -> JournalId {
+        JournalId(Self::uuid())
     }
 }
 

@@ -12,8 +12,9 @@ pub(crate) fn with_log<T>(
     let data_dir = DataDir::open(&config.data_dir)?;
     let _lock = data_dir.lock()?;
     let sealer = data_dir.sealer(config.master_key.as_deref())?;
+    let database = data_dir.database(config)?;
     pools::single("control")?.block_on(async {
-        let (log, appender) = EventLog::open(&data_dir.database(), log_options(sealer)).await?;
+        let (log, appender) = EventLog::open(database, log_options(sealer)).await?;
         let work = async {
             let done = work(&log).await;
             // The appender ends with the last handle.

@@ -6,15 +6,16 @@ use arc_swap::ArcSwap;
 use domain::{
     CallId, GroupName, ModelName, Nanos,
     account::{Attempt, AttemptOutcome, CallFacts, Flag},
-    channel::key_place,
+    channel::{DisabledBy, key_place},
     price::Usage,
+    settings::Strategy,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
 use ledger::{Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
+use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -42,8 +43,10 @@ impl relay::Ledger for NodeLedger {
         })
     }
 
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.0.sent(call, attempt).map_err(failed)
+    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        let sent = self.0.sent(call, attempt).map_err(failed)?;
+        let Some(wait) = sent.into_wait() else { return Ok(Durable::NOW) };
+        Ok(Durable::after(Box::pin(async move { wait.await.map_err(failed) })))
     }
 
     fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
@@ -95,8 +98,9 @@ impl ReadModels {
             return Arc::clone(table);
         }
         let channels = self.directory.channels();
-        let enabled = channels.iter().filter(|channel| channel.disabled.is_none());
-        let table = Arc::new(RouteTable::new(enabled.filter_map(|channel| self.route(channel)).collect()));
+        // One that its provider refuses stays, to be probed.
+        let usable = channels.iter().filter(|channel| channel.disabled != Some(DisabledBy::Admin));
+        let table = Arc::new(RouteTable::new(usable.filter_map(|channel| self.route(channel)).collect()));
         self.table.store(Arc::new((version, Arc::clone(&table))));
         table
     }
@@ -118,6 +122,7 @@ impl ReadModels {
         });
         let route = Route::new(*channel_id, provider, spec, keys.collect());
         match route {
+            Ok(route) if channel.disabled.is_some() => Some(route.disabled()),
             Ok(route) => Some(route),
             Err(error) => {
                 tracing::error!(%channel_id, %error, "a channel cannot be used");
@@ -129,9 +134,10 @@ impl ReadModels {
 
 impl relay::Directory for ReadModels {
     fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced> {
-        let (pinned, limits) = self.directory.price(model, group)?;
+        let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
         Some(Priced {
             pinned,
+            control_position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         })
@@ -143,7 +149,7 @@ impl relay::Directory for ReadModels {
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
     }
 
-    fn position(&self) -> u64 {
-        self.directory.position()
+    fn strategy(&self, group: &GroupName) -> Strategy {
+        self.directory.strategy(group)
     }
 }

@@ -6,6 +6,7 @@ mod view;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ::ledger::accounts::{self, AccountRow};
 use axum::{
     Json,
     extract::State,
@@ -16,18 +17,18 @@ use domain::{
     account::{AccountCommand, Owner},
 };
 use eventlog::{Fault, Tx};
-use ::ledger::accounts::{self, AccountRow};
 use projections::tokens;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub use self::view::AccountView;
+use self::{
+    body::{AdjustmentBody, ChangeAccountBody, DepositBody},
+    view::{Movement, MovementView},
+};
 pub(crate) use self::{
     ledger::{__path_entries, entries},
     view::LimitView,
-};
-use self::{
-    body::{AdjustmentBody, ChangeAccountBody, DepositBody},
-    view::{AccountView, Movement, MovementView},
 };
 use crate::{
     Edge,

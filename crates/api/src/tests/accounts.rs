@@ -60,7 +60,8 @@ async fn the_ledger_tells_what_happened_newest_first_and_in_pages() {
         node.ask("GET", &format!("{path}?{query}")).by(by).await_answer().await.json()
     };
     let all = read(&node.root, "").await;
-    let told = |entry: &Value| (entry["kind"].clone(), entry["amount_nanos"].clone(), entry["reason"].clone());
+    let told =
+        |entry: &Value| (entry["kind"].clone(), entry["amount_nanos"].clone(), entry["reason"].clone());
     let entries: Vec<_> = all["items"].as_array().unwrap().iter().map(told).collect();
     let expected = [
         (json!("debit"), json!(-30), json!("paid twice")),
@@ -88,12 +89,8 @@ async fn a_charge_stands_in_the_ledger_with_its_call_and_leases_do_not() {
         }
         let stored = eventlog::NewEvent::of(&event).unwrap();
         let stream = format!("account:{}", node.ada.account_id);
-        let append = eventlog::StreamAppend {
-            log: domain::Log::Ledger,
-            stream,
-            expected: None,
-            events: vec![stored],
-        };
+        let append =
+            eventlog::StreamAppend { log: domain::Log::Ledger, stream, expected: None, events: vec![stored] };
         let appended = node.log.transact::<_, domain::Refusal, _>(eventlog::Metadata::default(), |tx| {
             Box::pin(async move { Ok(tx.append(vec![append]).await?) })
         });

@@ -98,7 +98,10 @@ async fn the_default_price_is_set_and_cleared() {
     let path = "/api/v1/settings";
     assert_eq!(
         (read(&node, path).await.json(), read(&node, path).await.header("etag").to_owned()),
-        (json!({"default_price": null}), "\"0\"".to_owned())
+        (
+            json!({"default_price": null, "strategy": "weighted_random", "user_limits": null, "groups": {}}),
+            "\"0\"".to_owned()
+        )
     );
     let price = json!({"rates": {"input": 9}});
     let set = send(&node, "PATCH", path, json!({"default_price": price})).await;
@@ -106,6 +109,16 @@ async fn the_default_price_is_set_and_cleared() {
     assert_eq!(read(&node, path).await.json(), set.json());
     assert_eq!(send(&node, "PATCH", path, json!({})).await.json(), set.json());
     assert_eq!(read(&node, "/api/v1/models/nobody-knows-it").await.json()["source"], "default");
+    let rules =
+        json!({"groups": {"default": {"strategy": "round_robin"}}, "user_limits": {"concurrent_calls": 2}});
+    let set = send(&node, "PATCH", path, rules).await.json();
+    assert_eq!(
+        (&set["groups"]["default"]["strategy"], &set["user_limits"]),
+        (&json!("round_robin"), &json!({"concurrent_calls": 2}))
+    );
+    let lifted =
+        send(&node, "PATCH", path, json!({"groups": {"default": null}, "user_limits": null})).await.json();
+    assert_eq!((&lifted["groups"], &lifted["user_limits"]), (&json!({}), &Value::Null));
     let cleared = send(&node, "PATCH", path, json!({"default_price": null})).await;
     assert_eq!(cleared.json()["default_price"], Value::Null);
     assert_eq!(read(&node, "/api/v1/models/nobody-knows-it").await.status, 404);

@@ -18,7 +18,7 @@ pub struct ClaimedLogin {
 }
 
 /// What is known of a user that exists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// What they may do.
     pub role: Role,
@@ -83,6 +83,10 @@ impl Profile {
             C::Enable if self.status == UserStatus::Enabled => return Ok(Vec::new()),
             C::Enable => UserEvent::Enabled {},
             C::Disable if self.status == UserStatus::Disabled => return Ok(Vec::new()),
+            // Who comes back signs in anew.
+            C::Disable if self.login.is_some() => {
+                return Ok(vec![UserEvent::Disabled {}, UserEvent::SignedOut {}]);
+            }
             C::Disable => UserEvent::Disabled {},
             C::Delete => UserEvent::Deleted {},
         };
@@ -103,11 +107,7 @@ impl Profile {
                 self.admin_keys.remove(key_id);
             }
             UserEvent::Enabled {} => self.status = UserStatus::Enabled,
-            UserEvent::Disabled {} => {
-                self.status = UserStatus::Disabled;
-                // Who comes back signs in anew.
-                self.epoch += 1;
-            }
+            UserEvent::Disabled {} => self.status = UserStatus::Disabled,
             // Hashes are looked up in the read model; the others are taken in by the aggregate itself.
             UserEvent::AdminKeyRotated { .. } | UserEvent::Created { .. } | UserEvent::Deleted {} => {}
         }

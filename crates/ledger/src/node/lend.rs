@@ -34,12 +34,8 @@ impl Lending {
 }
 
 impl Node {
-    /// Sets quota aside for a call: `amount`, or what can be had of it down to `floor`. The facts name the accounts;
-    /// leases and the amount are filled in here.
-    ///
-    /// # Errors
-    /// When there is too little, the ledger is away, or nothing can be written down.
-    pub async fn reserve(
+    /// Sets quota aside for a call and says so in the journal.
+    pub(super) async fn set_aside(
         &self,
         facts: CallFacts,
         amount: Nanos,
@@ -105,7 +101,7 @@ impl Node {
         let asked = Asked { node: self, leases };
         // Counted from before it is asked: the ledger counts from after.
         let asked_ms = self.clock.boot_ms();
-        let grants = match self.port.grant(Ask { journal_id: self.journal_id, scopes }).await {
+        let grants = match self.port.grant(Ask { journal_id: self.journal_id(), scopes }).await {
             Err(unknown @ GrantError::Unavailable(_)) => return Err(unknown),
             answer => {
                 asked.answered();

@@ -1,6 +1,10 @@
 //! A node over a real ledger.
 
+mod anew;
 mod crash;
+mod disk;
+mod durable;
+mod full_disk;
 mod lend;
 mod random;
 
@@ -33,10 +37,11 @@ async fn reserve_within(
 }
 
 fn sent(node: &Node, n: u128) {
-    node.sent(call(n), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    drop(node.sent(call(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
 }
 
 fn answered(node: &Node, n: u128, amount: u64) {
+    sent(node, n);
     node.attempt_ended(call(n), 1, AttemptOutcome::Billed).unwrap();
     settle(node, n, amount, Vec::new()).unwrap();
 }
@@ -44,6 +49,21 @@ fn answered(node: &Node, n: u128, amount: u64) {
 fn settle(node: &Node, n: u128, amount: u64, flags: Vec<Flag>) -> Result<(), NodeError> {
     let usage = Usage { input_tokens: amount, ..Usage::default() };
     node.settle(call(n), usage, nanos(amount), flags)
+}
+
+/// The process dies. What it was asking of the disk comes to its end first: until then it has the directory.
+async fn die(ledger: &Ledger, node: Arc<Node>) {
+    drop(node);
+    let lock = std::fs::File::open(ledger.journal_dir().join("lock")).unwrap();
+    while lock.try_lock().is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The amount and the flags of every charge.
+async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
+    let amounts = ledger.charges().await.into_iter();
+    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
 }
 
 /// A node at work, until it is told to stop.

@@ -31,6 +31,7 @@ impl OpenCall {
 
     pub(super) const fn was_written(&mut self, seq: u64) {
         self.stands_at = seq;
+        self.repeated_at = None;
     }
 
     /// Whether it is still only where files are about to go, of which `last_seq` is the last record.

@@ -15,6 +15,7 @@ use wire::{Usage, openai_chat::StreamDecoder};
 
 use super::First;
 use crate::{
+    health::Permit,
     open_call::{Measured, OpenCall},
     reservation::text_tokens,
     upstream::{UpstreamBody, UpstreamError},
@@ -40,6 +41,8 @@ pub(crate) struct StreamRest {
     decoder: StreamDecoder,
     head: Option<(Bytes, bool)>,
     call: OpenCall,
+    /// `None` once the channel's health knows how it went.
+    permit: Option<Permit>,
     idle: Duration,
     deadline: Instant,
     last_frame: Instant,
@@ -53,7 +56,13 @@ pub(crate) struct StreamRest {
 }
 
 impl StreamRest {
-    pub(crate) fn new(first: First, call: OpenCall, idle: Duration, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        first: First,
+        call: OpenCall,
+        permit: Permit,
+        idle: Duration,
+        deadline: Instant,
+    ) -> Self {
         let First { body, decoder, bytes, is_last } = first;
         let stated = (decoder.usage(), decoder.text_bytes());
         Self {
@@ -62,6 +71,7 @@ impl StreamRest {
             stated,
             head: Some((bytes, is_last)),
             call,
+            permit: Some(permit),
             idle,
             deadline,
             last_frame: Instant::now(),
@@ -153,11 +163,18 @@ impl StreamRest {
     }
 
     fn last(&mut self, bytes: Bytes) -> Step {
+        if let Some(permit) = self.permit.take() {
+            permit.succeeded();
+        }
         self.settle(self.decoder.usage(), Vec::new());
         Step::Last(bytes)
     }
 
     fn cut(&mut self, error: UpstreamError) -> Step {
+        if let Some(permit) = self.permit.take() {
+            // At the call's own end it may be the client that was slow.
+            permit.failed(error.fault().filter(|_| Instant::now() < self.deadline));
+        }
         self.settle_short(vec![Flag::Cut]);
         Step::Cut(error)
     }

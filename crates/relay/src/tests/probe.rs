@@ -4,12 +4,12 @@ use super::{
     provider::{Act, USAGE, completion, status},
     rig::{Rig, model, route},
 };
-use crate::ProbeError;
+use crate::{Format, ProbeError};
 
 async fn probed(acts: Vec<Act>, name: &str) -> (Rig, Option<ProbeError>) {
     let rig = Rig::new(vec![acts]).await;
     let route = route("openai_compatible", Some(format!("http://{}/v1", rig.provider.address)), 0);
-    let probe = rig.relay.probe(route, &GroupName::default_group(), &model(name)).await;
+    let probe = rig.relay.probe(route, &GroupName::default_group(), &model(name), Format::OpenaiChat).await;
     (rig, probe.failure)
 }
 

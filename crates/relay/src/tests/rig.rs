@@ -1,6 +1,9 @@
 //! A relay over a ledger that records and a directory that stands still.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use domain::{
@@ -8,6 +11,7 @@ use domain::{
     account::{Attempt, AttemptOutcome, CallFacts, Flag},
     channel::ChannelSpec,
     price::{Pinned, Price, Rates, Usage},
+    settings::Strategy,
 };
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -17,8 +21,8 @@ use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, Clock, Directory, Ledger, LedgerError, Priced, Providers, Relay, RelayConfig,
-    ReserveError, Route, RouteKey, RouteTable,
+    Answer, CallError, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Durable, Format, Ledger,
+    LedgerError, Ports, Priced, Providers, Relay, RelayConfig, ReserveError, Route, RouteKey, RouteTable,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
@@ -31,6 +35,8 @@ pub(super) struct Recorder {
     pub(super) room: Mutex<Option<Nanos>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
+    /// Whether the disk does not keep what it is given.
+    pub(super) lost: Mutex<bool>,
 }
 
 impl Recorder {
@@ -62,8 +68,14 @@ impl Ledger for Recorder {
         Box::pin(async move { answer })
     }
 
-    fn sent(&self, _: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    fn sent(&self, _: CallId, attempt: Attempt) -> Result<Durable, LedgerError> {
+        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))?;
+        let lost = *self.lost.lock();
+        // Not at the first look.
+        Ok(Durable::after(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if lost { Err(LedgerError("the disk did not keep it".into())) } else { Ok(()) }
+        })))
     }
 
     fn attempt_ended(&self, _: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
@@ -84,14 +96,16 @@ impl Ledger for Recorder {
     }
 }
 
-struct Still(Arc<RouteTable>);
+/// A directory and clocks that stand still unless they are moved by hand.
+struct Still(Arc<RouteTable>, Arc<AtomicU64>);
 
 impl Directory for Still {
     /// One nano-dollar per input token, ten per output token.
     fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
         let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        let priced = Priced { pinned, input_tokens_max: None, output_tokens_max: Some(1_000) };
+        let priced =
+            Priced { pinned, control_position: 3, input_tokens_max: None, output_tokens_max: Some(1_000) };
         (model.as_str() != "unpriced").then_some(priced)
     }
 
@@ -99,14 +113,32 @@ impl Directory for Still {
         Arc::clone(&self.0)
     }
 
-    fn position(&self) -> u64 {
-        3
+    fn strategy(&self, _: &GroupName) -> Strategy {
+        Strategy::WeightedRandom
     }
 }
 
 impl Clock for Still {
     fn now(&self) -> TimeStamp {
         TimeStamp::from_micros(1_000_000)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
+/// Notes what it is told about channels.
+#[derive(Default)]
+pub(super) struct Notes(pub(super) Mutex<Vec<String>>);
+
+impl ChannelKeeper for Notes {
+    fn disable(&self, channel: ChannelId) {
+        self.0.lock().push(format!("disable {}", channel.0.as_u128()));
+    }
+
+    fn enable(&self, channel: ChannelId) {
+        self.0.lock().push(format!("enable {}", channel.0.as_u128()));
     }
 }
 
@@ -115,6 +147,8 @@ pub(super) struct Rig {
     pub(super) ledger: Arc<Recorder>,
     pub(super) provider: Provider,
     pub(super) tasks: TaskTracker,
+    pub(super) boot_ms: Arc<AtomicU64>,
+    pub(super) notes: Arc<Notes>,
 }
 
 pub(super) fn model(name: &str) -> ModelName {
@@ -140,7 +174,8 @@ pub(super) fn route(provider: &str, base_url: Option<String>, at: i32) -> Route 
         .over("[hangs_up]\npaths = { openai_chat = \"chat/completions\" }\ncancel_stops_billing = true")
         .unwrap();
     let provider = catalogue.find(provider).unwrap();
-    Route::new(ChannelId(Uuid::from_u128(9)), provider, &spec, vec![key]).unwrap()
+    let channel_id = ChannelId(Uuid::from_u128(9 + u128::try_from(at).unwrap()));
+    Route::new(channel_id, provider, &spec, vec![key]).unwrap()
 }
 
 impl Rig {
@@ -161,14 +196,16 @@ impl Rig {
         let provider = Provider::start(scripts).await;
         let table = Arc::new(RouteTable::new(routes(&provider)));
         let (ledger, tasks) = (Arc::new(Recorder::default()), TaskTracker::new());
-        let relay = Relay::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
-            Arc::new(Still(Arc::clone(&table))),
-            Arc::new(Still(table)),
-            config,
-            tasks.clone(),
-        );
-        Self { relay: relay.unwrap(), ledger, provider, tasks }
+        let (boot_ms, notes) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(Notes::default()));
+        let still = Arc::new(Still(table, Arc::clone(&boot_ms)));
+        let ports = Ports {
+            ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
+            directory: Arc::clone(&still) as Arc<dyn Directory>,
+            clock: still,
+            keeper: Arc::clone(&notes) as Arc<dyn ChannelKeeper>,
+        };
+        let relay = Relay::new(ports, config, tasks.clone()).unwrap();
+        Self { relay, ledger, provider, tasks, boot_ms, notes }
     }
 
     pub(super) fn caller() -> Caller {
@@ -178,11 +215,17 @@ impl Rig {
             group: GroupName::default_group(),
             scopes: vec![AccountId(Uuid::from_u128(4))],
             models: None,
+            limits: CallerLimits::default(),
         }
     }
 
     pub(super) async fn chat(&self, body: &str) -> Result<Answer, CallError> {
-        self.relay.chat(CALL, Self::caller(), Bytes::copy_from_slice(body.as_bytes())).await
+        self.call(Format::OpenaiChat, body).await
+    }
+
+    pub(super) async fn call(&self, format: Format, body: &str) -> Result<Answer, CallError> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.relay.call(format, CALL, Self::caller(), body).await
     }
 
     /// The client's answer in full.

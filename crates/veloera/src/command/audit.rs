@@ -6,16 +6,16 @@ mod meter;
 mod replay;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use eventlog::LogReader;
+use eventlog::{Database, LogReader};
 use tokio::runtime::Runtime;
 
 use self::asked::Usage;
 use super::Place;
-use crate::{config::Flags, data_dir::DataDir, pools, telemetry};
+use crate::{config::Flags, data_dir::DataDir, pools, serve, telemetry};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -46,7 +46,8 @@ impl Audit {
 
 /// The database of a data directory, opened to be read only.
 struct History {
-    path: PathBuf,
+    data_dir: DataDir,
+    database: Database,
     runtime: Runtime,
     reader: LogReader,
 }
@@ -54,11 +55,11 @@ struct History {
 impl History {
     fn open(place: Place) -> anyhow::Result<Self> {
         let config = place.config(Flags::default())?;
-        let path = DataDir::existing(&config.data_dir)?.database();
+        let (data_dir, database) = DataDir::existing(&config)?;
         let runtime = pools::single("control")?;
         let reader = runtime
-            .block_on(eventlog::connect_read_only(&path))
-            .with_context(|| format!("{} cannot be read", path.display()))?;
-        Ok(Self { path, runtime, reader })
+            .block_on(eventlog::connect_read_only(database.clone(), &serve::components()))
+            .with_context(|| format!("{database} cannot be read"))?;
+        Ok(Self { data_dir, database, runtime, reader })
     }
 }

@@ -1,10 +1,10 @@
 //! An account as people see it, and what moves money on it.
 
+use ::ledger::accounts::AccountRow;
 use domain::{
     AccountId, Nanos, TimeStamp,
     account::{AccountCommand, AccountStatus, Adjustment, Limit, Owner},
 };
-use ::ledger::accounts::AccountRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -70,7 +70,7 @@ pub(crate) enum AccountStatusView {
 
 /// An account. `available = credit − debit − posted + refunded − pending`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct AccountView {
+pub struct AccountView {
     #[schema(value_type = Uuid)]
     id: AccountId,
     owner: OwnerView,
@@ -96,7 +96,7 @@ pub(crate) struct AccountView {
 
 impl AccountView {
     /// `None` for what was never opened, such as an account that a charge has named before.
-    pub(super) fn of(row: &AccountRow) -> Option<Self> {
+    pub fn of(row: &AccountRow) -> Option<Self> {
         let account = &row.account;
         let (id, owner) = account.owner?;
         Some(Self {

@@ -6,9 +6,10 @@ use axum::{Json, extract::State};
 use domain::{
     ChannelId, ChannelKeyId, GroupName, ModelName,
     channel::{ChannelKey, ChannelSpec, key_place},
+    price::{ModelMode, catalogue},
 };
 use projections::channels;
-use relay::{ProbeError, Route, RouteKey};
+use relay::{Format, ProbeError, Route, RouteKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -74,7 +75,7 @@ pub(crate) async fn test(
     let group = GroupName::default_group();
     spec.groups.insert(group.clone());
     let key_id = key.key_id;
-    let probe = edge.relay.probe(route(&edge, id, &spec, &key)?, &group, &model).await;
+    let probe = edge.relay.probe(route(&edge, id, &spec, &key)?, &group, &model, format(&model)).await;
     let provider_status = match &probe.failure {
         Some(ProbeError::Refused { status, .. }) => Some(status.as_u16()),
         Some(ProbeError::NotServed | ProbeError::Failed(_)) | None => None,
@@ -82,6 +83,15 @@ pub(crate) async fn test(
     let error = probe.failure.map(|failure| failure.to_string());
     let (ok, duration_ms) = (error.is_none(), probe.duration_ms);
     Ok(Json(ChannelTestView { ok, model, key_id, duration_ms, error, provider_status }))
+}
+
+/// In what form such a model is asked; one that the catalogue does not know is taken for one that chats.
+fn format(model: &ModelName) -> Format {
+    match catalogue::find(model.as_str()).map(|known| known.mode) {
+        Some(ModelMode::Embedding) => Format::OpenaiEmbeddings,
+        Some(ModelMode::Completion) => Format::OpenaiCompletions,
+        Some(_) | None => Format::OpenaiChat,
+    }
 }
 
 fn route(edge: &Edge, id: ChannelId, spec: &ChannelSpec, key: &ChannelKey) -> Result<Route, Problem> {

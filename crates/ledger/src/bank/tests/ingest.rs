@@ -57,7 +57,7 @@ async fn a_charge_moves_what_was_leased_and_the_cursor_moves_with_it() {
     granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 25), settled(2, 5)]);
     assert_eq!(take(&ledger, &records).await.unwrap(), at(&records));
-    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap(), at(&records));
+    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap().cursor, at(&records));
     let payer = ledger.account(PAYER).await;
     assert_eq!((payer.posted_nanos, payer.pending_nanos, payer.available_nanos()), (30, 30, 40));
     let seqs: Vec<_> = ledger.charges().await.iter().map(|charge| (charge.journal_id, charge.seq)).collect();
@@ -75,6 +75,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
         .run(&sends, |sends| {
             runtime.block_on(async {
                 let ledger = Ledger::with(100).await;
+                granted(&ledger, scope(PAYER, 1, 60)).await;
                 let mut known = 0;
                 for (from, length) in sends {
                     let to = (from + length).min(records.len());
@@ -99,6 +100,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
 #[tokio::test]
 async fn a_gap_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1), settled(4, 1)]);
     take(&ledger, &records[..1]).await.unwrap();
     let refused = take(&ledger, &records[2..]).await.unwrap_err();
@@ -107,7 +109,7 @@ async fn a_gap_is_refused_and_changes_nothing() {
     let holed = [records[1].clone(), records[3].clone()];
     let refused = take(&ledger, &holed).await.unwrap_err();
     assert!(matches!(refused, IngestError::Gap { known: 2, first: 4, .. }), "{refused}");
-    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap(), at(&records[..1]));
+    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap().cursor, at(&records[..1]));
     assert_eq!(ledger.account(PAYER).await.posted_nanos, 1);
     ledger.is_sound().await;
 }
@@ -115,6 +117,7 @@ async fn a_gap_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn a_fork_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1)]);
     take(&ledger, &records[..2]).await.unwrap();
     let other = journal(&[settled(1, 1), settled(2, 9), settled(3, 1)]);
@@ -126,7 +129,7 @@ async fn a_fork_is_refused_and_changes_nothing() {
     changed[2].payload = settled(3, 0).encode().unwrap();
     let refused = take(&ledger, &changed).await.unwrap_err();
     assert!(matches!(refused, IngestError::Fork { seq: 3, .. }), "{refused}");
-    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap(), at(&records[..2]));
+    assert_eq!(ledger.bank.cursor(JOURNAL).await.unwrap().cursor, at(&records[..2]));
     assert_eq!(ledger.account(PAYER).await.posted_nanos, 2);
     ledger.is_sound().await;
 }
@@ -158,6 +161,7 @@ async fn a_second_end_of_a_call_is_left_out_whichever_journal_brings_it() {
 #[tokio::test]
 async fn two_parts_of_a_call_are_two_charges() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let mut second = settlement(7);
     second.facts.part = 1;
     take(&ledger, &journal(&[settled(1, 5), Record::Settle(Box::new(second))])).await.unwrap();

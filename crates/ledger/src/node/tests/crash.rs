@@ -1,31 +1,15 @@
 //! A process that dies, at each step of a call.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
-use domain::account::{AttemptOutcome, Flag};
-use tempfile::TempDir;
-
-use super::{answered, reserve, sent, settle};
+use super::{answered, charges, reserve, sent, settle};
 use crate::{
     IngestError, LedgerPort, Node, NodeError, ReserveError,
     fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, call, nanos},
     journal::JournalError,
     record::Record,
 };
-
-/// The amount and the flags of every charge.
-async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
-    let amounts = ledger.charges().await.into_iter();
-    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-}
+use domain::account::{AttemptOutcome, Flag};
 
 #[tokio::test]
 async fn before_anything_was_sent_it_costs_nothing() {
@@ -300,75 +284,4 @@ async fn an_attempt_that_could_not_be_written_down_was_not_sent_and_keeps_no_cal
     assert_eq!(charges(&ledger).await, []);
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 100);
     ledger.is_sound().await;
-}
-
-/// A disk that is put back to where it was, while the ledger has taken in what came after: `missing` calls of it.
-async fn rolled_back(missing: u128) -> (Ledger, NodeError) {
-    let ledger = Ledger::with(1_000).await;
-    let node = ledger.node().await;
-    reserve(&node, 1, 20).await.unwrap();
-    answered(&node, 1, 3);
-    node.upload().await.unwrap();
-    drop(node);
-    let kept = TempDir::new().unwrap();
-    copy(&ledger.journal_dir(), kept.path());
-    let node = ledger.node().await;
-    for n in 0..missing {
-        reserve(&node, 2 + n, 20).await.unwrap();
-        answered(&node, 2 + n, 3);
-    }
-    node.upload().await.unwrap();
-    drop(node);
-    fs::remove_dir_all(ledger.journal_dir()).unwrap();
-    copy(kept.path(), &ledger.journal_dir());
-    let port = Arc::new(ledger.bank.clone());
-    let Err(refused) = ledger.node_over(port, "boot 1").await else { panic!("it opened") };
-    (ledger, refused)
-}
-
-#[tokio::test]
-async fn a_journal_that_was_rolled_back_is_reported_however_little_it_lacks() {
-    for missing in [0, 1, 2, 20] {
-        let (ledger, refused) = rolled_back(missing).await;
-        assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{missing}: {refused}");
-        assert_eq!(ledger.charges().await.len() as u128, 1 + missing);
-        ledger.is_sound().await;
-    }
-}
-
-#[tokio::test]
-async fn a_journal_that_was_rolled_back_is_left_as_it_was() {
-    let (ledger, _) = rolled_back(3).await;
-    let before = fs::read_dir(ledger.journal_dir()).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        (path.clone(), fs::read(path).unwrap())
-    });
-    let mut before: Vec<_> = before.filter(|(path, _)| path.extension().is_some()).collect();
-    let port = Arc::new(ledger.bank.clone());
-    assert!(ledger.node_over(port, "boot 1").await.is_err());
-    before.retain(|(path, bytes)| fs::read(path).unwrap() != *bytes);
-    assert!(before.is_empty(), "{} files changed", before.len());
-}
-
-#[tokio::test]
-async fn a_node_whose_ledger_knows_another_end_uploads_and_reserves_nothing_more() {
-    let ledger = Ledger::with(100).await;
-    let node = ledger.node().await;
-    reserve(&node, 1, 60).await.unwrap();
-    // Somebody with a copy of the journal was faster.
-    let cursor = ledger.bank.cursor(JOURNAL).await.unwrap();
-    let record = crate::record::Record::Void { call: super::super::whole(call(9)) };
-    let payload = record.encode().unwrap();
-    let link = cursor.link.next(&payload);
-    let framed = crate::journal::Framed { seq: cursor.seq + 1, payload, link };
-    ledger.bank.ingest(JOURNAL, vec![framed]).await.unwrap();
-    node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
-    answered(&node, 1, 25);
-    let refused = node.upload().await.unwrap_err();
-    assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{refused}");
-    node.upload_or_report().await;
-    let refused = reserve(&node, 2, 10).await;
-    assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
-    assert_eq!(charges(&ledger).await, []);
-    assert_eq!(ledger.account(PAYER).await.pending_nanos, 60);
 }

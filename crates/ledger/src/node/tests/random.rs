@@ -8,7 +8,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{Node, Running, reserve_within, settle};
+use super::{Node, Running, die, reserve_within, settle};
 use crate::{
     ReserveError,
     fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos},
@@ -145,7 +145,7 @@ impl World {
             _ if !story.billable => {
                 story.attempts += 1;
                 story.billable = true;
-                node.sent(call(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap();
+                drop(node.sent(call(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap());
             }
             0 if story.progress == 0 => {
                 story.billable = false;
@@ -165,11 +165,20 @@ impl World {
             // One in ten outgrows what was reserved.
             let most = if self.dice.below(10) == 0 { story.reserved * 2 } else { story.reserved };
             let amount = self.dice.below(most + 1);
-            settle(&self.node(), n, amount, Vec::new()).unwrap();
-            self.ended.insert(n, amount);
+            self.settle(n, &story, amount);
         } else {
             self.node().void(call(n)).unwrap();
         }
+    }
+
+    /// Its last attempt answered; one that has none has one now.
+    fn settle(&mut self, n: u128, story: &Story, amount: u64) {
+        let node = self.node();
+        let last = story.attempts + u32::from(!story.billable);
+        drop(node.sent(call(n), attempt(last, AttemptOutcome::Unknown)).unwrap());
+        node.attempt_ended(call(n), last, AttemptOutcome::Billed).unwrap();
+        settle(&node, n, amount, Vec::new()).unwrap();
+        self.ended.insert(n, amount);
     }
 
     async fn administer(&mut self) {
@@ -190,7 +199,9 @@ impl World {
 
     /// The process dies; every third time the machine does.
     async fn crash(&mut self) {
-        self.node = None;
+        if let Some(node) = self.node.take() {
+            die(&self.ledger, node).await;
+        }
         let machine = self.dice.below(3) == 0;
         self.boots += u32::from(machine);
         for (n, story) in std::mem::take(&mut self.open) {
@@ -222,9 +233,8 @@ async fn anything_happens(seed: u64) {
     }
     world.port.set(Line::Good);
     let running = Running::start(&world.node());
-    for n in std::mem::take(&mut world.open).into_keys() {
-        settle(&world.node(), n, 1, Vec::new()).unwrap();
-        world.ended.insert(n, 1);
+    for (n, story) in std::mem::take(&mut world.open) {
+        world.settle(n, &story, 1);
     }
     running.stop().await;
     assert_eq!(world.charged().await, world.ended, "seed {seed}");

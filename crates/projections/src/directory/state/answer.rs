@@ -5,7 +5,7 @@ use std::{ops::Bound, sync::Arc};
 use domain::{
     AdminKeyId, GroupName, ModelName, SessionId, UserId,
     price::{Price, PriceSource, Ratio},
-    settings::SETTINGS_ID,
+    settings::{SETTINGS_ID, SettingsValues},
     user::Role,
 };
 
@@ -79,6 +79,10 @@ impl State {
 
     pub(in super::super) fn own_prices(&self) -> Vec<ModelName> {
         self.prices.keys().cloned().collect()
+    }
+
+    pub(in super::super) fn settings(&self) -> Option<&SettingsValues> {
+        self.settings.get(SETTINGS_ID).map(|row| &row.values)
     }
 
     pub(in super::super) fn default_price(&self) -> Option<(Price, PriceSource)> {
