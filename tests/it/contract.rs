@@ -8,7 +8,8 @@ use std::{
 
 use domain::{
     StoredEvent, account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    price_list::PriceListEvent, settings::SettingsEvent, user::UserEvent,
+    login::LoginEvent, price_list::PriceListEvent, session::SessionEvent, settings::SettingsEvent,
+    user::UserEvent,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -102,7 +103,9 @@ fn every_sample_of_every_version_is_still_read() {
         read_back::<ApiTokenEvent>,
         read_back::<ChannelEvent>,
         read_back::<GroupEvent>,
+        read_back::<LoginEvent>,
         read_back::<PriceListEvent>,
+        read_back::<SessionEvent>,
         read_back::<SettingsEvent>,
         read_back::<UserEvent>,
     ];

@@ -1,11 +1,19 @@
 //! What admins, account holders and auditors ask for.
 
 pub(crate) mod accounts;
+pub(crate) mod apply;
+pub(crate) mod auth;
 pub(crate) mod calls;
 pub(crate) mod channels;
 pub(crate) mod events;
+pub(crate) mod groups;
 pub(crate) mod me;
+pub(crate) mod models;
+pub(crate) mod prices;
+pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod tokens;
+pub(crate) mod users;
 
 use domain::TimeStamp;
 use uuid::Uuid;

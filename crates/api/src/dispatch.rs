@@ -1,5 +1,7 @@
 //! One way for every write: into a command, into the log, and back as an answer that a repeat gets again.
 
+use std::net::IpAddr;
+
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -38,6 +40,23 @@ impl Answer {
     /// It is gone.
     pub(crate) const fn gone() -> Self {
         Self { status: StatusCode::NO_CONTENT.as_u16(), version: None, body: None }
+    }
+
+    /// It was made, and has no version.
+    pub(crate) fn made<T: Serialize>(view: &T) -> Result<Self, StoreError> {
+        Ok(Self { version: None, ..Self::created(0, view)? })
+    }
+
+    /// It is so, and has no version.
+    pub(crate) fn unversioned<T: Serialize>(view: &T) -> Result<Self, StoreError> {
+        Ok(Self { version: None, ..Self::ok(0, view)? })
+    }
+
+    /// As it is sent, with how far the logs have come with it.
+    pub(crate) fn at(self, positions: Heads) -> Response {
+        let mut response = self.into_response();
+        set_positions(response.headers_mut(), positions);
+        response
     }
 
     fn with<T: Serialize>(status: StatusCode, version: u64, view: &T) -> Result<Self, StoreError> {
@@ -85,7 +104,7 @@ pub(crate) async fn dispatch<F>(
 where
     F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<Answer, Fault<Denial>>> + Send + 'static,
 {
-    let command = command(edge, actor, &intent)?;
+    let command = command(edge, &actor.name(), &intent)?;
     let place = place(command.command_id);
     let kept_at = intent.is_repeatable().then(|| place.clone());
     let executed = edge
@@ -98,22 +117,40 @@ where
     };
     // Whoever wrote reads it next: what this node knows in memory catches up first. Late is no failure, it is done.
     position::wait(edge, positions).await;
-    let mut response = answer.into_response();
-    set_positions(response.headers_mut(), positions);
-    Ok(response)
+    Ok(answer.at(positions))
 }
 
-fn command(edge: &Edge, actor: &Actor, intent: &Intent) -> Result<Command, Problem> {
-    let name = actor.name();
-    let ip = match intent.ip {
+/// Carries out what is never sent twice under one key, such as signing in.
+pub(crate) async fn transact<T, F>(
+    edge: &Edge,
+    actor: String,
+    ip: Option<IpAddr>,
+    decide: F,
+) -> Result<(T, Heads), Problem>
+where
+    T: Send + 'static,
+    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Fault<Denial>>> + Send + 'static,
+{
+    let (value, positions) = edge.log.transact(metadata(edge, actor, ip)?, decide).await?;
+    position::wait(edge, positions).await;
+    Ok((value, positions))
+}
+
+fn command(edge: &Edge, actor: &str, intent: &Intent) -> Result<Command, Problem> {
+    Ok(Command {
+        command_id: intent.command_id(actor, || edge.ids.uuid()),
+        // Marked, for a body may hold a password, and a bare hash of it could be searched for.
+        fingerprint: edge.log.sealer().mark(&intent.fingerprint),
+        metadata: metadata(edge, actor.to_owned(), intent.ip)?,
+    })
+}
+
+fn metadata(edge: &Edge, actor: String, ip: Option<IpAddr>) -> Result<Metadata, Problem> {
+    let ip = match ip {
         Some(ip) => Some(edge.log.sealer().seal("ip", ip.to_string().as_bytes())?),
         None => None,
     };
-    Ok(Command {
-        command_id: intent.command_id(&name, || edge.ids.uuid()),
-        fingerprint: intent.fingerprint,
-        metadata: Metadata { actor: Some(name), ip, ..Metadata::default() },
-    })
+    Ok(Metadata { actor: Some(actor), ip, ..Metadata::default() })
 }
 
 /// Where an answer is sealed for.

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderValue;
 use eventlog::{Clock, EventLog, SealError};
 use projections::{Calls, Directory};
 use relay::{Providers, Relay};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::{Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -78,6 +82,16 @@ pub struct Edge {
     pub clock: Arc<dyn Clock>,
     /// Knows whether the node can take calls.
     pub health: Arc<dyn Health>,
+    /// Who guesses at passwords.
+    pub sign_in: SignIn,
+    /// Whether the first root is still to be made.
+    pub setup: Setup,
+    /// Who follows the logs.
+    pub tails: Tails,
+    /// Told when the node is to end: what would go on for ever ends with it.
+    pub stopping: CancellationToken,
+    /// Which web pages of others may ask, such as `https://app.example`; `*` is every page.
+    pub cors_origins: Vec<HeaderValue>,
     /// How much one request may ask.
     pub limits: EdgeLimits,
 }

@@ -4,8 +4,11 @@
 //! nothing.
 
 mod admin;
+mod apply;
 mod client;
+mod cors;
 mod dispatch;
+mod docs;
 mod edge;
 mod extract;
 mod openapi;
@@ -14,13 +17,21 @@ mod permission;
 mod problem;
 mod request_id;
 mod router;
+mod setup;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 
 pub mod key;
+pub mod password;
+pub mod person;
 pub mod subject;
 
 pub use admin::accounts::AccountView;
+pub use admin::events::Tails;
+pub use apply::{Applied, AppliedItem, ApplyError, Desired, DesiredChannel, DesiredGroup, Outcome, apply};
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
 pub use openapi::openapi;
 pub use router::router;
+pub use setup::Setup;
+pub use sign_in::SignIn;

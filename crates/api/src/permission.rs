@@ -7,24 +7,32 @@ use axum::{
     http::{header, request::Parts},
 };
 use domain::{
-    UserId,
+    SessionId, UserId,
     user::{Role, UserStatus},
 };
 use projections::users::UserRow;
 
 use crate::{
-    Edge, key,
+    Edge,
+    key::{self, ADMIN_PREFIX},
     problem::{Code, Problem},
+    sign_in::jwt::{Claims, Use},
 };
 
 /// What there is to do something with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     Me,
+    Sessions,
+    Users,
+    Groups,
     Channels,
     Tokens,
     Accounts,
     Calls,
+    Models,
+    Prices,
+    Settings,
     Events,
 }
 
@@ -50,9 +58,11 @@ pub(crate) const fn permission(role: Role, resource: Resource, action: Action) -
     match (role, resource, action) {
         (Role::Root | Role::Admin, _, _) => Some(Reach::All),
         (Role::Auditor, _, Action::Read | Action::List) => Some(Reach::All),
+        // Their password and their sessions are everyone's own affair.
+        (Role::Auditor, Resource::Me | Resource::Sessions, Action::Write) => Some(Reach::Own),
         (Role::Auditor, _, Action::Write) => None,
-        (Role::User, Resource::Me | Resource::Calls, Action::Read | Action::List)
-        | (Role::User, Resource::Tokens, _)
+        (Role::User, Resource::Calls | Resource::Models, Action::Read | Action::List)
+        | (Role::User, Resource::Me | Resource::Sessions | Resource::Tokens, _)
         | (Role::User, Resource::Accounts, Action::Read) => Some(Reach::Own),
         (Role::User, _, _) => None,
     }
@@ -76,6 +86,13 @@ macro_rules! permissions {
 
 permissions! {
     ReadMe = Me, Read;
+    WriteMe = Me, Write;
+    ReadSessions = Sessions, Read;
+    WriteSessions = Sessions, Write;
+    ReadUsers = Users, Read;
+    WriteUsers = Users, Write;
+    ReadGroups = Groups, Read;
+    WriteGroups = Groups, Write;
     ReadChannels = Channels, Read;
     WriteChannels = Channels, Write;
     ReadTokens = Tokens, Read;
@@ -84,6 +101,11 @@ permissions! {
     ListAccounts = Accounts, List;
     WriteAccounts = Accounts, Write;
     ReadCalls = Calls, Read;
+    ReadModels = Models, Read;
+    ReadPrices = Prices, Read;
+    WritePrices = Prices, Write;
+    ReadSettings = Settings, Read;
+    WriteSettings = Settings, Write;
     ReadEvents = Events, Read;
 }
 
@@ -92,9 +114,52 @@ permissions! {
 pub(crate) struct Actor {
     pub(crate) user: Arc<UserRow>,
     pub(crate) reach: Reach,
+    pub(crate) credential: Credential,
+}
+
+/// What someone shows to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// The hash of an admin key.
+    AdminKey([u8; 32]),
+    /// An access token of this session.
+    Session(SessionId),
+}
+
+impl Credential {
+    /// What the request holds, if that can be a credential at all.
+    fn read(parts: &Parts, edge: &Edge) -> Option<Self> {
+        let text = bearer(parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?)?;
+        if text.starts_with(ADMIN_PREFIX) {
+            return Some(Self::AdminKey(key::hash(text)));
+        }
+        let claims = Claims::read(text, edge.log.sealer())?;
+        claims.holds(Use::Access, edge.clock.now()).then_some(Self::Session(claims.session_id))
+    }
+
+    /// The enabled user whom it stands for, as of now.
+    fn user(self, edge: &Edge) -> Option<Arc<UserRow>> {
+        let directory = &edge.directory;
+        let user = match self {
+            Self::AdminKey(hash) => directory.user(directory.admin_key(&hash)?.0)?,
+            Self::Session(id) => {
+                let session = directory.session(id)?;
+                let user = directory.user(session.user_id)?;
+                let is_open = session.epoch == user.epoch && edge.clock.now() < session.expires_at;
+                is_open.then_some(user)?
+            }
+        };
+        (user.status == UserStatus::Enabled).then_some(user)
+    }
 }
 
 impl Actor {
+    /// Whether they may still do what they came for: what takes long asks again.
+    pub(crate) fn still_may<P: Permission>(&self, edge: &Edge) -> bool {
+        let user = self.credential.user(edge);
+        user.is_some_and(|user| permission(user.role, P::RESOURCE, P::ACTION) == Some(self.reach))
+    }
+
     /// The name under which events remember them.
     pub(crate) fn name(&self) -> String {
         self.user.user_id.prefixed()
@@ -103,6 +168,11 @@ impl Actor {
     /// Whether what belongs to this user exists for them.
     pub(crate) fn sees(&self, owner: UserId) -> bool {
         self.reach == Reach::All || self.user.user_id == owner
+    }
+
+    /// Themselves.
+    pub(crate) fn id(&self) -> UserId {
+        self.user.user_id
     }
 
     /// The only user whose things exist for them, if there is one.
@@ -124,24 +194,19 @@ impl<P: Permission> FromRequestParts<Arc<Edge>> for Can<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Arc<Edge>) -> Result<Self, Problem> {
-        let user = user(parts, edge).ok_or_else(|| {
+        let known =
+            Credential::read(parts, edge).and_then(|credential| Some((credential, credential.user(edge)?)));
+        let (credential, user) = known.ok_or_else(|| {
             Problem::new(
                 Code::Unauthenticated,
-                "send `Authorization: Bearer <admin key>` with a key that is in use",
+                "send `Authorization: Bearer …` with an admin key or an access token that is in use",
             )
         })?;
         match permission(user.role, P::RESOURCE, P::ACTION) {
-            Some(reach) => Ok(Self { actor: Actor { user, reach }, permission: PhantomData }),
+            Some(reach) => Ok(Self { actor: Actor { user, reach, credential }, permission: PhantomData }),
             None => Err(Problem::new(Code::Forbidden, "your role does not allow this")),
         }
     }
-}
-
-/// The enabled user whose admin key the request holds.
-fn user(parts: &Parts, edge: &Edge) -> Option<Arc<UserRow>> {
-    let text = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (user_id, _) = edge.directory.admin_key(&key::hash(bearer(text)?))?;
-    edge.directory.user(user_id).filter(|user| user.status == UserStatus::Enabled)
 }
 
 /// The credential in an `Authorization` header of the scheme `Bearer`.

@@ -23,8 +23,12 @@ pub(crate) enum Code {
     InvalidBody,
     /// A header, a query parameter or an id in the path cannot be read.
     InvalidParameter,
-    /// No valid admin key.
+    /// No valid admin key and no valid access token.
     Unauthenticated,
+    /// No such sign-in name, or another password.
+    InvalidCredentials,
+    /// The session has ended.
+    SessionEnded,
     /// The role may not do this.
     Forbidden,
     /// There is no such thing, or it belongs to someone else.
@@ -51,6 +55,8 @@ pub(crate) enum Code {
     IdempotencyKeyReused,
     /// The thing is not at the version of `If-Match`.
     PreconditionFailed,
+    /// Too many guesses.
+    TooManyAttempts,
     /// The body is larger than it may be.
     BodyTooLarge,
     /// The body took too long to come.
@@ -75,7 +81,9 @@ impl Code {
             Self::InvalidJson => (S::BAD_REQUEST, "The body is not JSON"),
             Self::InvalidBody => (S::BAD_REQUEST, "The body has another shape"),
             Self::InvalidParameter => (S::BAD_REQUEST, "A parameter cannot be read"),
-            Self::Unauthenticated => (S::UNAUTHORIZED, "No valid admin key"),
+            Self::Unauthenticated => (S::UNAUTHORIZED, "No valid credential"),
+            Self::InvalidCredentials => (S::UNAUTHORIZED, "No such name and password"),
+            Self::SessionEnded => (S::UNAUTHORIZED, "The session has ended"),
             Self::Forbidden => (S::FORBIDDEN, "Your role may not do this"),
             Self::NotFound => (S::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "This path takes other methods"),
@@ -91,6 +99,7 @@ impl Code {
                 (S::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request")
             }
             Self::PreconditionFailed => (S::PRECONDITION_FAILED, "It was changed meanwhile"),
+            Self::TooManyAttempts => (S::TOO_MANY_REQUESTS, "Too many attempts"),
             Self::RequestTimeout => (S::REQUEST_TIMEOUT, "The body took too long to come"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON"),
@@ -109,6 +118,8 @@ pub(crate) struct Problem {
     detail: String,
     /// How far the logs had come when the command was carried out, where that is known.
     positions: Option<Heads>,
+    /// After how many seconds it is worth to try again, where that is known.
+    retry_after: Option<u64>,
 }
 
 /// A problem as it is sent.
@@ -133,7 +144,7 @@ pub(crate) struct ProblemView {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), positions: None }
+        Self { code, detail: detail.into(), positions: None, retry_after: None }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -143,6 +154,21 @@ impl Problem {
     /// This, about something that was carried out before.
     pub(crate) fn at(self, positions: Heads) -> Self {
         Self { positions: Some(positions), ..self }
+    }
+
+    /// This, until so many seconds have passed.
+    pub(crate) fn for_seconds(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether another request would fare better.
+    pub(crate) fn is_of_the_asker(&self) -> bool {
+        self.code.told().0.is_client_error()
     }
 
     /// What is told of a fault, which is logged whole.
@@ -195,8 +221,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let soon = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        if let Some(seconds) = self.retry_after.or(soon) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(positions) = self.positions {
             crate::dispatch::set_positions(headers, positions);

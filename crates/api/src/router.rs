@@ -9,19 +9,23 @@ use axum::{
     middleware,
     response::{IntoResponse, Response},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use wire::openai_chat::error::ErrorCode;
 
 use crate::{
     Edge,
-    admin::{accounts, calls, channels, events, me, tokens},
+    admin::{
+        accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions,
+        settings, tokens, users,
+    },
     client::{chat, completions, embeddings, models, respond::ClientError},
+    cors, docs,
     extract::position,
     openapi,
     operations::{self, Document},
     problem::{Code, Problem},
-    request_id,
+    request_id, setup,
 };
 
 /// Everything that the edge answers. The server notes each peer's address as `ConnectInfo<SocketAddr>`.
@@ -36,13 +40,18 @@ pub fn router(edge: Edge) -> Router {
         .layer(CatchPanicLayer::custom(client_panic));
     let admin = admin
         .merge(operations)
+        .merge(docs::page())
+        .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(Extension(Document(document())))
-        .layer(CatchPanicLayer::custom(admin_panic));
+        .layer(CatchPanicLayer::custom(admin_panic))
+        // Pages of events and calls shrink to a tenth; what streams is left as it is.
+        .layer(CompressionLayer::new());
     client
         .merge(admin)
         .fallback(unknown)
+        .layer(cors::layer(&edge.cors_origins))
         .layer(middleware::from_fn_with_state(edge.clone(), request_id::identify))
         .with_state(edge)
 }
@@ -58,18 +67,41 @@ pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
 
 pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
         .routes(routes!(me::read))
+        .routes(routes!(me::change_password))
+        .routes(routes!(me::list_keys, me::issue_key))
+        .routes(routes!(me::revoke_key))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::read, users::change, users::delete))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::read, groups::change, groups::delete))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::read, channels::change, channels::delete))
+        .routes(routes!(channels::test))
         .routes(routes!(tokens::list, tokens::issue))
         .routes(routes!(tokens::read, tokens::change, tokens::revoke))
         .routes(routes!(tokens::rotate))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::read, accounts::change))
+        .routes(routes!(accounts::entries))
         .routes(routes!(accounts::deposit))
         .routes(routes!(accounts::adjust))
         .routes(routes!(calls::list))
+        .routes(routes!(priced::list))
+        .routes(routes!(priced::read))
+        .routes(routes!(prices::list))
+        .routes(routes!(prices::read, prices::set, prices::remove))
+        .routes(routes!(apply::apply))
+        .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
+        .routes(routes!(events::tail))
 }
 
 pub(crate) fn operations() -> OpenApiRouter<Arc<Edge>> {

@@ -52,6 +52,8 @@ ids! {
     ApiTokenId = "tok";
     /// A credential of an admin's program.
     AdminKeyId = "adk";
+    /// Someone's stay after signing in, until they sign out.
+    SessionId = "ses";
     /// One relayed request: request id, trace correlation and idempotency key.
     CallId = "call";
     /// Quota granted to a node.

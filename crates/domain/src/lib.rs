@@ -16,9 +16,11 @@ pub mod account;
 pub mod api_token;
 pub mod channel;
 pub mod group;
+pub mod login;
 pub mod nullable;
 pub mod price;
 pub mod price_list;
+pub mod session;
 pub mod settings;
 pub mod testing;
 pub mod user;
@@ -26,7 +28,8 @@ pub mod user;
 pub use aggregate::{Aggregate, Log, StoredEvent};
 pub use call_limits::CallLimits;
 pub use ids::{
-    AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId, UserId,
+    AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId,
+    SessionId, UserId,
 };
 pub use money::{AMOUNT_MAX, AmountOutOfRange, Nanos};
 pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};

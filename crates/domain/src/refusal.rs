@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use crate::{
     account::AccountRefusal, api_token::ApiTokenRefusal, channel::ChannelRefusal, group::GroupRefusal,
-    price_list::PriceListRefusal, settings::SettingsRefusal, user::UserRefusal,
+    login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal, settings::SettingsRefusal,
+    user::UserRefusal,
 };
 
 /// The refusal of whichever aggregate was asked, for commands that ask several.
@@ -31,6 +32,12 @@ pub enum Refusal {
     /// The settings'.
     #[error(transparent)]
     Settings(#[from] SettingsRefusal),
+    /// A sign-in name's.
+    #[error(transparent)]
+    Login(#[from] LoginRefusal),
+    /// A session's.
+    #[error(transparent)]
+    Session(#[from] SessionRefusal),
     /// A name that must be unique belongs to someone else.
     #[error("the {kind} `{name}` is taken")]
     Taken {

@@ -1,34 +1,24 @@
 //! A person or program that signs in.
 
 mod events;
+mod profile;
+mod role;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::events::UserEvent;
+pub use self::{
+    events::UserEvent,
+    profile::{ClaimedLogin, Profile},
+    role::Role,
+};
 use crate::{AccountId, AdminKeyId, Aggregate, GroupName, Log, Sealed, api_token::HashedKey};
 
 /// The most admin keys a user may hold at once.
 pub const ADMIN_KEYS_MAX: usize = 64;
-
-/// What a user may do, from the widest to the narrowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything.
-    Root,
-    /// Everything but other admins.
-    Admin,
-    /// Reads everything, changes nothing.
-    Auditor,
-    /// Their own tokens, account and calls.
-    User,
-}
 
 /// What is asked of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +40,12 @@ pub enum UserCommand {
     ChangeGroup(GroupName),
     /// Is called something else.
     Rename(Sealed),
+    /// Signs in with this name from now on.
+    SetLogin(ClaimedLogin),
+    /// Signs in with this password from now on: its hash, sealed. Every session ends.
+    SetPassword(Sealed),
+    /// Ends every session.
+    SignOut,
     /// Adds a credential for programs.
     IssueAdminKey {
         /// Names it.
@@ -86,6 +82,9 @@ pub enum UserRefusal {
     /// Too many credentials.
     #[error("a user may hold at most {ADMIN_KEYS_MAX} admin keys; revoke one first")]
     AdminKeys,
+    /// A password without a name.
+    #[error("the user has no sign-in name, without which a password opens nothing")]
+    NoLogin,
     /// The credential is not theirs.
     #[error("the user has no such admin key")]
     UnknownAdminKey,
@@ -101,23 +100,6 @@ pub enum User {
     Present(Box<Profile>),
     /// Ended.
     Deleted,
-}
-
-/// What is known of a user that exists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Profile {
-    /// What they may do.
-    pub role: Role,
-    /// Their class.
-    pub group: GroupName,
-    /// The account that pays for them.
-    pub account_id: AccountId,
-    /// What they are called, sealed.
-    pub name: Sealed,
-    /// Their credentials for programs.
-    pub admin_keys: BTreeSet<AdminKeyId>,
-    /// Whether they may sign in and call for now.
-    pub status: UserStatus,
 }
 
 /// Whether a user may sign in and call.
@@ -152,66 +134,12 @@ impl Aggregate for User {
     fn evolve(&mut self, event: &UserEvent) {
         match (event, &mut *self) {
             (UserEvent::Created { role, account_id, group, name }, _) => {
-                *self = Self::Present(Box::new(Profile {
-                    role: *role,
-                    group: group.clone(),
-                    account_id: *account_id,
-                    name: name.clone(),
-                    admin_keys: BTreeSet::new(),
-                    status: UserStatus::Enabled,
-                }));
+                let profile = Profile::new(*role, group.clone(), *account_id, name.clone());
+                *self = Self::Present(Box::new(profile));
             }
             (UserEvent::Deleted {}, _) => *self = Self::Deleted,
             (event, Self::Present(profile)) => profile.evolve(event),
             (_, Self::Absent | Self::Deleted) => {}
-        }
-    }
-}
-
-impl Profile {
-    fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, UserRefusal> {
-        use UserCommand as C;
-        let event = match command {
-            C::Create { .. } => return Err(UserRefusal::Exists),
-            C::ChangeRole(role) if role == self.role => return Ok(Vec::new()),
-            C::ChangeRole(role) => UserEvent::RoleChanged { role },
-            C::ChangeGroup(group) if group == self.group => return Ok(Vec::new()),
-            C::ChangeGroup(group) => UserEvent::GroupChanged { group },
-            C::Rename(name) => UserEvent::Renamed { name },
-            C::IssueAdminKey { .. } if self.admin_keys.len() >= ADMIN_KEYS_MAX => {
-                return Err(UserRefusal::AdminKeys);
-            }
-            C::IssueAdminKey { key_id, key } => UserEvent::AdminKeyIssued { key_id, key },
-            C::RotateAdminKey { key_id, .. } if !self.admin_keys.contains(&key_id) => {
-                return Err(UserRefusal::UnknownAdminKey);
-            }
-            C::RotateAdminKey { key_id, key } => UserEvent::AdminKeyRotated { key_id, key },
-            C::RevokeAdminKey(key_id) if !self.admin_keys.contains(&key_id) => return Ok(Vec::new()),
-            C::RevokeAdminKey(key_id) => UserEvent::AdminKeyRevoked { key_id },
-            C::Enable if self.status == UserStatus::Enabled => return Ok(Vec::new()),
-            C::Enable => UserEvent::Enabled {},
-            C::Disable if self.status == UserStatus::Disabled => return Ok(Vec::new()),
-            C::Disable => UserEvent::Disabled {},
-            C::Delete => UserEvent::Deleted {},
-        };
-        Ok(vec![event])
-    }
-
-    fn evolve(&mut self, event: &UserEvent) {
-        match event {
-            UserEvent::RoleChanged { role } => self.role = *role,
-            UserEvent::GroupChanged { group } => self.group = group.clone(),
-            UserEvent::Renamed { name } => self.name = name.clone(),
-            UserEvent::AdminKeyIssued { key_id, .. } => {
-                self.admin_keys.insert(*key_id);
-            }
-            UserEvent::AdminKeyRevoked { key_id } => {
-                self.admin_keys.remove(key_id);
-            }
-            UserEvent::Enabled {} => self.status = UserStatus::Enabled,
-            UserEvent::Disabled {} => self.status = UserStatus::Disabled,
-            // Hashes are looked up in the read model; the others are taken in by the aggregate itself.
-            UserEvent::AdminKeyRotated { .. } | UserEvent::Created { .. } | UserEvent::Deleted {} => {}
         }
     }
 }

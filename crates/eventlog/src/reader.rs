@@ -135,6 +135,29 @@ impl LogReader {
         self::stream(&mut connection, log, stream).await
     }
 
+    /// What happened in one stream before its version `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stream_back(
+        &self,
+        log: Log,
+        stream: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let sql = select(log, "WHERE stream = $1 AND version < $2 ORDER BY version DESC LIMIT $3");
+        let rows: Vec<Row> = on!(&mut self.pool.acquire().await?, c => {
+            sqlx::query_as(&sql)
+                .bind(stream)
+                .bind(before.map_or(i64::MAX, signed))
+                .bind(signed(limit.min(PAGE_MAX) as u64))
+                .fetch_all(c)
+                .await?
+        });
+        rows.into_iter().map(|row| row.read(log)).collect()
+    }
+
     /// A person's value, opened; `None` when their key was destroyed.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use thiserror::Error;
 pub const MASTER_KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 const VERSION: &str = "v1";
+const KEY_ID_CHARS: usize = 8;
 
 /// Why something cannot be sealed or opened. Says nothing of what was inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -74,13 +75,19 @@ impl std::fmt::Debug for MasterKey {
 pub struct Sealer {
     wrap: Aes256Gcm,
     names: Arc<[u8; 32]>,
+    marks: Arc<[u8; 32]>,
+    marks_id: Arc<str>,
 }
 
 impl Sealer {
     /// A sealer under `master`.
     pub fn new(master: &MasterKey) -> Self {
         let wrap = Aes256Gcm::new(&derive(&master.0, b"veloera wrap v1").into());
-        Self { wrap, names: Arc::new(derive(&master.0, b"veloera names v1")) }
+        let names = Arc::new(derive(&master.0, b"veloera names v1"));
+        let marks = Arc::new(derive(&master.0, b"veloera marks v1"));
+        let mut marks_id = hex::encode(derive(&master.0, b"veloera marks id v1"));
+        marks_id.truncate(KEY_ID_CHARS);
+        Self { wrap, names, marks, marks_id: marks_id.into() }
     }
 
     /// Seals `plain` for `place` under a key of its own, which travels with it.
@@ -142,6 +149,22 @@ impl Sealer {
     /// A keyed hash of a name that must be unique, as 64 hexadecimal digits: the name itself cannot be guessed from it.
     pub fn name_hash(&self, kind: &str, name: &str) -> String {
         hex::encode(keyed(self.names.as_slice(), &[kind.as_bytes(), b"\0", name.as_bytes()]))
+    }
+
+    /// A mark (HMAC-SHA256) under which whoever holds the master key knows `message` again as made by one who held it.
+    pub fn mark(&self, message: &[u8]) -> [u8; 32] {
+        keyed(self.marks.as_slice(), &[message])
+    }
+
+    /// Whether `mark` is that of `message`; how long that takes tells nothing.
+    pub fn is_marked(&self, message: &[u8], mark: &[u8]) -> bool {
+        let Ok(mac) = <Hmac<Sha256> as Mac>::new_from_slice(self.marks.as_slice()) else { return false };
+        mac.chain_update(message).verify_slice(mark).is_ok()
+    }
+
+    /// Names the key of marks.
+    pub fn mark_key_id(&self) -> &str {
+        &self.marks_id
     }
 }
 
@@ -224,6 +247,17 @@ mod tests {
         let sealed = Sealer::new(&key).seal("p", b"x").unwrap();
         assert_eq!(Sealer::new(&again).open("p", &sealed).unwrap(), b"x");
         assert!(MasterKey::from_hex("abc").is_err());
+    }
+
+    #[test]
+    fn a_mark_is_of_one_message_and_one_master_key() {
+        let (one, other) = (sealer(), sealer());
+        let mark = one.mark(b"a");
+        assert!(one.clone().is_marked(b"a", &mark));
+        assert!(
+            !one.is_marked(b"b", &mark) && !other.is_marked(b"a", &mark) && !one.is_marked(b"a", &mark[1..])
+        );
+        assert_ne!(one.mark_key_id(), other.mark_key_id());
     }
 
     #[test]

@@ -144,6 +144,18 @@ impl Tx {
         });
         Ok(self.sealer.seal_under(&wrapped, subject, place, plain)?)
     }
+
+    /// Destroys the key of `subject`: nothing that was sealed under it opens again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn erase(&mut self, subject: &str) -> Result<(), StoreError> {
+        on!(&mut self.connection, c => {
+            sqlx::query("DELETE FROM subject_keys WHERE subject = $1").bind(subject).execute(c).await?;
+        });
+        Ok(())
+    }
+
     /// What the job that begins now stands for.
     pub(crate) fn begin_job(&mut self, metadata: Metadata) {
         self.metadata = metadata;

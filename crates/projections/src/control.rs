@@ -5,17 +5,17 @@ mod tests;
 
 use domain::{
     Aggregate, Log, api_token::ApiToken, channel::Channel, group::Group, price_list::PriceList,
-    settings::Settings, user::User,
+    session::Session, settings::Settings, user::User,
 };
 use eventlog::{Component, Connection, Inline, Migration, Recorded, StoreError};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow, settings::SettingsRow,
-    tokens::TokenRow, users::UserRow,
+    channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow, sessions::SessionRow,
+    settings::SettingsRow, tokens::TokenRow, users::UserRow,
 };
 
-/// Channels, tokens, users, groups, prices and settings.
+/// Channels, tokens, users, sessions, groups, prices and settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlModels;
 
@@ -25,7 +25,11 @@ impl Inline for ControlModels {
             sqlite: include_str!("control/v1.sql"),
             postgres: include_str!("control/v1.postgres.sql"),
         };
-        Component { name: "control", migrations: &[V1] }
+        const V2: Migration = Migration {
+            sqlite: include_str!("control/v2.sql"),
+            postgres: include_str!("control/v2.postgres.sql"),
+        };
+        Component { name: "control", migrations: &[V1, V2] }
     }
 
     fn apply<'a>(
@@ -49,6 +53,7 @@ async fn take(connection: &mut Connection, event: &Recorded) -> Result<(), Store
         User::KIND => store::<UserRow>(connection, event).await,
         Group::KIND => store::<GroupRow>(connection, event).await,
         PriceList::KIND => store::<PriceRow>(connection, event).await,
+        Session::KIND => store::<SessionRow>(connection, event).await,
         Settings::KIND => store::<SettingsRow>(connection, event).await,
         // Claims of unique values are streams too, and no rows.
         _ => Ok(()),

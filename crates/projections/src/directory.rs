@@ -9,16 +9,18 @@ mod token;
 
 use std::sync::Arc;
 
-use domain::{AdminKeyId, CallLimits, GroupName, UserId, price::Ratio, settings::Strategy};
+use domain::{
+    AdminKeyId, CallLimits, GroupName, ModelName, SessionId, UserId, price::Ratio, settings::Strategy,
+};
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
 pub use self::{price::Limits, token::TokenEntry};
-use crate::{channels::ChannelRow, users::UserRow};
+use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
-/// Tokens, users, channels, groups, prices and settings, as of [`Directory::position`].
+/// Tokens, users, sessions, channels, groups, prices and settings, as of [`Directory::position`].
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
@@ -48,6 +50,47 @@ impl Directory {
     /// Whose admin key has this hash, whether or not they are enabled.
     pub fn admin_key(&self, sha256: &[u8; 32]) -> Option<(UserId, AdminKeyId)> {
         self.state.read().admin_key(sha256)
+    }
+
+    /// Who signs in with the name of this claim.
+    pub fn login(&self, claim: &str) -> Option<UserId> {
+        self.state.read().login(claim)
+    }
+
+    /// The users after `after` that `picks` picks, oldest first, at most `limit`.
+    pub fn users(
+        &self,
+        after: Option<UserId>,
+        limit: usize,
+        picks: impl Fn(&UserRow) -> bool,
+    ) -> Vec<Arc<UserRow>> {
+        let state = self.state.read();
+        state.users_after(after).filter(|row| picks(row)).take(limit).map(Arc::clone).collect()
+    }
+
+    /// Whether there is anyone who may do everything.
+    pub fn has_root(&self) -> bool {
+        self.state.read().has_root()
+    }
+
+    /// A session that was not ended; whether its time or its user's epoch has run out is for whoever asks to see.
+    pub fn session(&self, id: SessionId) -> Option<Arc<SessionRow>> {
+        self.state.read().session(id)
+    }
+
+    /// A user's sessions, oldest first.
+    pub fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
+        self.state.read().sessions_of(user_id)
+    }
+
+    /// The models that have a price of their own.
+    pub fn own_prices(&self) -> Vec<ModelName> {
+        self.state.read().own_prices()
+    }
+
+    /// How many users and tokens call as a group.
+    pub fn members(&self, group: &GroupName) -> usize {
+        self.state.read().members(group)
     }
 
     /// Every channel, oldest first, disabled ones too.

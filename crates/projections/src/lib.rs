@@ -12,6 +12,7 @@ pub mod calls;
 pub mod channels;
 pub mod groups;
 pub mod prices;
+pub mod sessions;
 pub mod settings;
 pub mod tokens;
 pub mod users;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     AccountId, AdminKeyId, GroupName, Sealed, UserId,
     api_token::HashedKey,
-    user::{Role, User, UserEvent, UserStatus},
+    user::{ClaimedLogin, Role, User, UserEvent, UserStatus},
 };
 use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,15 @@ pub struct UserRow {
     pub name: Sealed,
     /// Whether they may sign in and call.
     pub status: UserStatus,
+    /// What they sign in with.
+    #[serde(default)]
+    pub login: Option<ClaimedLogin>,
+    /// The hash of their password, sealed under their own key.
+    #[serde(default)]
+    pub password: Option<Sealed>,
+    /// How often all their sessions were ended.
+    #[serde(default)]
+    pub epoch: u32,
     /// Their credentials for programs.
     pub admin_keys: BTreeMap<AdminKeyId, HashedKey>,
 }
@@ -52,6 +61,9 @@ impl Model for UserRow {
                 account_id: *account_id,
                 name: name.clone(),
                 status: UserStatus::Enabled,
+                login: None,
+                password: None,
+                epoch: 0,
                 admin_keys: BTreeMap::new(),
             });
         }
@@ -60,6 +72,12 @@ impl Model for UserRow {
             UserEvent::RoleChanged { role } => row.role = *role,
             UserEvent::GroupChanged { group } => row.group = group.clone(),
             UserEvent::Renamed { name } => row.name = name.clone(),
+            UserEvent::LoginSet { login } => row.login = Some(login.clone()),
+            UserEvent::PasswordSet { password } => {
+                row.password = Some(password.clone());
+                row.epoch += 1;
+            }
+            UserEvent::SignedOut {} => row.epoch += 1,
             UserEvent::AdminKeyIssued { key_id, key } | UserEvent::AdminKeyRotated { key_id, key } => {
                 row.admin_keys.insert(*key_id, key.clone());
             }

@@ -28,10 +28,10 @@ pub struct Relay {
     ledger: Arc<dyn Ledger>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
-    upstream: Upstream,
+    pub(crate) upstream: Upstream,
     health: Arc<Health>,
     limits: Arc<Limits>,
-    config: RelayConfig,
+    pub(crate) config: RelayConfig,
     tasks: TaskTracker,
 }
 

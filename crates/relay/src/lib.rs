@@ -16,6 +16,7 @@ mod limits;
 mod measured;
 mod open_call;
 mod ports;
+mod probe;
 mod providers;
 mod reservation;
 mod route;
@@ -34,6 +35,7 @@ pub use self::{
     ports::{
         ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,
     },
+    probe::{Probe, ProbeError},
     providers::{Format, Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

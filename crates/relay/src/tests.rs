@@ -5,6 +5,7 @@ mod formats;
 mod funds;
 mod health;
 mod journal;
+mod probe;
 mod provider;
 mod refusals;
 mod rig;

@@ -1,9 +1,11 @@
 //! The subcommands.
 
+mod apply;
 mod audit;
 mod migrate;
 mod openapi;
 mod schemas;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -28,6 +30,11 @@ enum Command {
     Serve(Serve),
     /// Makes the database, or brings it up to date.
     Migrate(Place),
+    /// Makes users, and lets them in again.
+    #[command(subcommand)]
+    User(user::UserCommands),
+    /// Makes groups, prices and channels what a file says.
+    Apply(apply::Apply),
     /// Prints the OpenAPI document.
     Openapi,
     /// Writes the schema and a sample of every event.
@@ -88,6 +95,8 @@ impl Cli {
                 crate::serve::run(&serve.place.config(flags)?, serve.demo)?;
             }
             Command::Migrate(place) => migrate::run(&place.config(Flags::default())?)?,
+            Command::User(user) => user.run()?,
+            Command::Apply(apply) => apply.run()?,
             Command::Openapi => openapi::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,
             Command::Audit(audit) => return audit.run(),

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::http::HeaderValue;
 use eventlog::{Database, DatabaseUrlError};
 use ledger::JournalSync;
 use serde::Deserialize;
@@ -96,6 +97,7 @@ pub(crate) struct Config {
     pub(crate) idle_timeout_ms: u64,
     pub(crate) total_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
+    pub(crate) cors_origins: Vec<HeaderValue>,
 }
 
 /// A database's address that was checked. It may hold a password: it is never printed.
@@ -148,7 +150,7 @@ macro_rules! settings {
 
 settings! {
     role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
-    log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
+    log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
 }
 
 /// A string or a whole number: variables know only text.
@@ -246,6 +248,7 @@ impl Raw {
             idle_timeout_ms: ms("idle_timeout_ms", self.idle_timeout_ms, 120_000)?,
             total_timeout_ms: ms("total_timeout_ms", self.total_timeout_ms, 900_000)?,
             drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
+            cors_origins: origins(self.cors_origins)?,
         })
     }
 }
@@ -274,6 +277,23 @@ fn one_of<T: Copy>(
         Some((_, value)) => Ok(Some(*value)),
         None => Err(ConfigError::Value { key, must, value: text }),
     }
+}
+
+/// Web pages by their origins, separated by commas; `*` is every page.
+fn origins(text: Option<Text>) -> Result<Vec<HeaderValue>, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(Vec::new()) };
+    let origin = |origin: &str| {
+        let is_web = ["http://", "https://"].iter().any(|scheme| {
+            origin.strip_prefix(scheme).is_some_and(|host| !host.is_empty() && !host.contains('/'))
+        });
+        if origin == "*" || is_web { HeaderValue::try_from(origin).ok() } else { None }
+    };
+    let origins: Option<Vec<_>> = text.split(',').map(|part| origin(part.trim())).collect();
+    origins.ok_or(ConfigError::Value {
+        key: "cors_origins",
+        must: "origins such as https://app.example, separated by commas, or *",
+        value: text,
+    })
 }
 
 fn ms(key: &'static str, text: Option<Text>, default: u64) -> Result<u64, ConfigError> {

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use api::{Ids, key, subject};
+use api::{Ids, key, person::NewPerson};
 use domain::{
     AccountId, AdminKeyId, ChannelId, ChannelKeyId, CommandId, GroupName, ModelName, Nanos, Refusal, UserId,
-    account::{AccountCommand, Limit, Owner},
+    account::{AccountCommand, Limit},
     api_token::{ApiToken, ApiTokenCommand, ApiTokenSpec, HashedKey},
     channel::{Channel, ChannelCommand, ChannelKey, ChannelSpec, key_place},
     group::{Group, GroupCommand, GroupRefusal},
@@ -122,16 +122,14 @@ impl Plan {
     }
 
     async fn user(&self, tx: &mut Tx) -> Result<(), Fault<Refusal>> {
-        let (user_id, account_id) = (self.user_id.to_string(), self.account_id);
-        let name = tx.seal_for(&subject::of(self.user_id), subject::NAME, b"demo").await?;
-        let create = UserCommand::Create { role: Role::Root, account_id, group: self.group.clone(), name };
-        tx.decide::<User, Refusal>(&user_id, create).await?;
+        let (user_id, account_id) = (self.user_id, self.account_id);
+        let (group, name) = (self.group.clone(), "demo".to_owned());
+        let (role, limit, login) = (Role::Root, Limit::Prepaid, None);
+        let person = NewPerson { user_id, account_id, role, group, name, limit, login };
+        person.make::<Refusal>(tx).await?;
         let key_id = AdminKeyId(Machine::uuid());
         let issue = UserCommand::IssueAdminKey { key_id, key: self.admin_key.clone() };
-        tx.decide::<User, Refusal>(&user_id, issue).await?;
-        let open =
-            AccountCommand::Open { account_id, owner: Owner::User(self.user_id), limit: Limit::Prepaid };
-        ledger::accounts::decide::<Refusal>(tx, account_id, open).await?;
+        tx.decide::<User, Refusal>(&user_id.to_string(), issue).await?;
         let deposit = AccountCommand::Deposit { amount: Nanos::from_dollars(DOLLARS), reason: "demo".into() };
         ledger::accounts::decide::<Refusal>(tx, account_id, deposit).await?;
         Ok(())

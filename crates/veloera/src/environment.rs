@@ -56,6 +56,13 @@ impl Machine {
         TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// 256 bits that nobody can guess.
+    pub(crate) fn chance() -> Result<[u8; 32], SealError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
+        Ok(bytes)
+    }
+
     fn boot_ms() -> u64 {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -108,9 +115,7 @@ impl api::Ids for Machine {
     }
 
     fn secret(&self) -> Result<[u8; 32], SealError> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
-        Ok(bytes)
+        Self::chance()
     }
 }
 

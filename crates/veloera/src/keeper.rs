@@ -58,7 +58,7 @@ impl Reports {
             });
             match decide.await {
                 Ok(_) => {
-                    tracing::warn!(?report, "what a channel's provider does with its keys was written down")
+                    tracing::warn!(?report, "what a channel's provider does with its keys was written down");
                 }
                 Err(error) => tracing::error!(?report, %error, "a report about a channel is lost"),
             }

@@ -3,15 +3,17 @@
 mod build;
 mod stop;
 
-use std::sync::Arc;
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use api::Setup;
 use axum::serve::ListenerExt as _;
 use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
 use tokio::net::TcpListener;
 
 use self::build::Parts;
+pub(crate) use self::build::providers;
 use crate::{config::Config, data_dir::DataDir, demo, environment::Machine, pools, telemetry};
 
 /// The read models that follow in the append transaction.
@@ -46,6 +48,22 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     served
 }
 
+/// Where there is nobody yet who may do everything, a link is printed with which whoever runs this becomes that.
+fn setup(parts: &Parts, address: SocketAddr) -> anyhow::Result<Setup> {
+    if parts.directory.has_root() {
+        return Ok(Setup::done());
+    }
+    let (setup, path) = Setup::open(&Machine::chance()?);
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "\nNobody may administer this node yet. Open this link to become its root; it works once:\n\n  \
+         http://{address}{path}\n\nor stop it and run `veloera user create --login NAME`.\n"
+    )?;
+    out.flush()?;
+    Ok(setup)
+}
+
 async fn serve(config: &Config, data_dir: &DataDir, parts: Parts, with_demo: bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
@@ -55,7 +73,8 @@ async fn serve(config: &Config, data_dir: &DataDir, parts: Parts, with_demo: boo
     if with_demo {
         demo::ensure(data_dir, &parts.log, &parts.directory, address).await?;
     }
-    let router = api::router(parts.edge());
+    let setup = setup(&parts, address)?;
+    let router = api::router(parts.edge(config, setup));
     // Small frames go out at once: without this streams stall 40 ms.
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
@@ -63,7 +82,7 @@ async fn serve(config: &Config, data_dir: &DataDir, parts: Parts, with_demo: boo
         }
     });
     tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stop = stop::requested()?;
     let server = axum::serve(listener, service).with_graceful_shutdown(parts.stop_after(stop));
     stop::in_order(config, server, parts).await

@@ -1,10 +1,12 @@
 //! Accounts: whoever pays.
 
 mod body;
+mod ledger;
 mod view;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ::ledger::accounts::{self, AccountRow};
 use axum::{
     Json,
     extract::State,
@@ -15,7 +17,6 @@ use domain::{
     account::{AccountCommand, Owner},
 };
 use eventlog::{Fault, Tx};
-use ledger::accounts::{self, AccountRow};
 use projections::tokens;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -24,6 +25,10 @@ pub use self::view::AccountView;
 use self::{
     body::{AdjustmentBody, ChangeAccountBody, DepositBody},
     view::{Movement, MovementView},
+};
+pub(crate) use self::{
+    ledger::{__path_entries, entries},
+    view::LimitView,
 };
 use crate::{
     Edge,
@@ -68,13 +73,18 @@ pub(crate) async fn read(
     can: Can<ReadAccounts>,
     Id(id): Id<AccountId>,
 ) -> Result<Response, Problem> {
+    let (view, version) = seen(&edge, &can.actor, id).await?;
+    Ok(Answer::ok(version, &view)?.into_response())
+}
+
+/// The account, if it exists for whoever asks, with its version.
+async fn seen(edge: &Edge, actor: &Actor, id: AccountId) -> Result<(AccountView, u64), Problem> {
     let unknown = || Problem::not_found("account");
     let row = accounts::find(edge.log.read_pool(), id).await?.ok_or_else(unknown)?;
-    if !sees(&edge, &can.actor, &row).await? {
+    if !sees(edge, actor, &row).await? {
         return Err(unknown());
     }
-    let view = AccountView::of(&row).ok_or_else(unknown)?;
-    Ok(Answer::ok(row.version, &view)?.into_response())
+    Ok((AccountView::of(&row).ok_or_else(unknown)?, row.version))
 }
 
 /// Whether an account exists for whoever asks: it is theirs, or it limits a token of theirs.

@@ -1,6 +1,7 @@
 //! Channels: our accounts with providers.
 
 mod body;
+mod test;
 mod view;
 
 use std::sync::Arc;
@@ -19,9 +20,14 @@ use projections::channels;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub(crate) use self::test::{__path_test, test};
 use self::{
-    body::{ChangeChannelBody, CreateChannelBody, leads_somewhere},
+    body::{ChangeChannelBody, CreateChannelBody},
     view::ChannelView,
+};
+pub(crate) use self::{
+    body::{leads_somewhere, sealed},
+    view::ChannelStatus,
 };
 use crate::{
     Edge,

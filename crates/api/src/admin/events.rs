@@ -1,4 +1,6 @@
-//! The logs, as they stand.
+//! The logs, as they stand and as they grow.
+
+mod tail;
 
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use self::tail::Tails;
+pub(crate) use self::tail::{__path_tail, tail};
 use crate::{
     Edge,
     extract::{Limit, Listed, Query},

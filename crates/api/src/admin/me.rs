@@ -1,17 +1,27 @@
 //! Whoever asks.
 
+mod admin_keys;
+
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use domain::{AccountId, GroupName, UserId, user::Role};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::admin_keys::{
+    __path_issue_key, __path_list_keys, __path_revoke_key, issue_key, list_keys, revoke_key,
+};
+use super::{auth, users::Names};
 use crate::{
     Edge,
-    permission::{Can, ReadMe},
-    problem::Problem,
-    subject,
+    dispatch::{Answer, dispatch},
+    extract::Write,
+    password::Secret,
+    permission::{Can, ReadMe, WriteMe},
+    person,
+    problem::{Denial, Problem},
+    sign_in::Guesser,
 };
 
 /// Whoever asks.
@@ -31,6 +41,9 @@ pub(crate) struct MeView {
     /// What they are called; `null` once they were erased.
     #[schema(required = true, example = "Ada")]
     name: Option<String>,
+    /// What they sign in with; `null` for those who only hold admin keys.
+    #[schema(required = true, example = "ada")]
+    login: Option<String>,
 }
 
 /// Says who asks.
@@ -38,16 +51,47 @@ pub(crate) struct MeView {
     responses((status = 200, description = "Whoever asks", body = MeView)))]
 pub(crate) async fn read(State(edge): State<Arc<Edge>>, can: Can<ReadMe>) -> Result<Json<MeView>, Problem> {
     let user = can.actor.user;
-    let name = edge
-        .log
-        .reader()
-        .open_for(edge.log.sealer(), &subject::of(user.user_id), subject::NAME, &user.name)
-        .await?;
+    let names = Names::of(&edge, [&*user]).await?;
     Ok(Json(MeView {
         id: user.user_id,
         role: user.role,
         account_id: user.account_id,
         group: user.group.clone(),
-        name: name.map(|name| String::from_utf8_lossy(&name).into_owned()),
+        name: names.name(user.user_id, &user.name)?,
+        login: names.login(user.user_id, user.login.as_ref())?,
     }))
+}
+
+/// A password for another.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangePasswordBody {
+    #[schema(value_type = String, format = Password)]
+    current_password: Secret,
+    /// 8 characters or more.
+    #[schema(value_type = String, format = Password, min_length = 8)]
+    new_password: Secret,
+}
+
+/// Changes one's own password. Every session ends, this one too.
+#[utoipa::path(put, path = "/api/v1/me/password", tag = "me", request_body = ChangePasswordBody,
+    responses((status = 204, description = "It holds from now on")))]
+pub(crate) async fn change_password(
+    State(edge): State<Arc<Edge>>,
+    can: Can<WriteMe>,
+    Write { body, intent }: Write<ChangePasswordBody>,
+) -> Result<Response, Problem> {
+    let user = can.actor.user.clone();
+    let claim = user.login.as_ref().map(|login| login.claim.clone()).unwrap_or_default();
+    let guesser = Guesser::new(claim, intent.ip);
+    let user = auth::known(&edge, &guesser, Some(user), body.current_password).await?;
+    let hash = edge.sign_in.hash(body.new_password, edge.ids.secret()?).await?;
+    let user_id = user.user_id;
+    dispatch(&edge, &can.actor, intent, move |tx| {
+        Box::pin(async move {
+            person::set_password::<Denial>(tx, user_id, &hash).await?;
+            Ok(Answer::gone())
+        })
+    })
+    .await
 }

@@ -61,11 +61,24 @@ impl Limit {
         usize::from((self.0 + 1).min(LIMIT_MAX))
     }
 
+    /// How many things a page may hold.
+    pub(crate) fn max(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// A page of all that was found, however much that is.
+    pub(crate) fn first<T, C: ToString>(self, mut items: Vec<T>, cursor: impl Fn(&T) -> C) -> Listed<T> {
+        let more = items.len() > self.max();
+        items.truncate(self.max());
+        let last = if more { items.last() } else { None };
+        let next_cursor = last.map(|item| cursor(item).to_string());
+        Listed { items, next_cursor }
+    }
+
     /// A page of what was found, and where the next one begins.
     pub(crate) fn page<T, C: ToString>(self, mut items: Vec<T>, cursor: impl Fn(&T) -> C) -> Listed<T> {
-        let limit = usize::from(self.0);
-        let more = items.len() > limit || items.len() == usize::from(LIMIT_MAX);
-        items.truncate(limit);
+        let more = items.len() > self.max() || items.len() == usize::from(LIMIT_MAX);
+        items.truncate(self.max());
         let last = if more { items.last() } else { None };
         let next_cursor = last.map(|item| cursor(item).to_string());
         Listed { items, next_cursor }

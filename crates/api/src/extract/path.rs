@@ -1,4 +1,4 @@
-//! The id in a path.
+//! The id or name in a path.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use axum::{
 
 use crate::problem::{Code, Problem};
 
-/// The id at the end of a path.
+/// The id or name in a path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Id<T>(pub(crate) T);
 
@@ -17,7 +17,7 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unreadable = || Problem::new(Code::InvalidParameter, "the id in the path is no UUID");
+        let unreadable = || Problem::new(Code::InvalidParameter, "the id or name in the path cannot be one");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
         text.parse().map(Self).map_err(|_| unreadable())
     }

@@ -14,10 +14,15 @@ pub(super) const API_KEY: &str = "api_key";
 pub(super) const API_KEY_HEADERS: [(&str, &str); 3] =
     [("x_api_key", "x-api-key"), ("azure_api_key", "api-key"), ("x_goog_api_key", "x-goog-api-key")];
 
+/// What such paths do changes nothing here, so there is nothing to be carried out once.
+const ASKS: &str = "/test";
+const SETTINGS: &str = "/api/v1/settings";
 const PROBLEM: &str = "Problem";
 const CLIENT_ERROR: &str = "ClientError";
 const READ_FAILS: &[&str] = &["400", "401", "403", "404", "500", "503"];
+const SIGN_IN_FAILS: &[&str] = &["400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"];
 const CREATE_FAILS: &[&str] = &["400", "401", "403", "408", "409", "413", "415", "422", "500", "503"];
+const ASK_FAILS: &[&str] = &["400", "401", "403", "404", "408", "413", "415", "422", "500", "503"];
 const WRITE_FAILS: &[&str] =
     &["400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "500", "503"];
 /// What else a provider refuses a request with goes on to the client.
@@ -27,14 +32,19 @@ const CLIENT_FAILS: &[&str] =
 /// `document`, with what its operations need not say one by one.
 pub(super) fn completed(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let is_one = path.contains("{id}");
+        // What is there already has a version.
+        let is_one = path.contains('{') || path == SETTINGS;
         let (read, write) =
             if is_one { (Does::ReadOne, Does::Write) } else { (Does::ReadMany, Does::Create) };
         let reads = item.get.as_mut().map(|operation| (operation, read));
-        let writes = [item.post.as_mut(), item.patch.as_mut(), item.delete.as_mut()];
+        let writes = [item.post.as_mut(), item.put.as_mut(), item.patch.as_mut(), item.delete.as_mut()];
         let writes = writes.into_iter().flatten().map(|operation| (operation, write));
+        let asks = path.ends_with(ASKS);
         for (operation, does) in reads.into_iter().chain(writes) {
-            if path.starts_with("/api/v1/") {
+            let does = if asks { Does::Ask } else { does };
+            if path.starts_with("/api/v1/auth/") {
+                complete_sign_in(operation);
+            } else if path.starts_with("/api/v1/") {
                 complete_admin(operation, does);
             } else if path.starts_with("/v1/") {
                 complete_client(operation);
@@ -54,6 +64,7 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
 enum Does {
     ReadMany,
     ReadOne,
+    Ask,
     Create,
     Write,
 }
@@ -63,16 +74,33 @@ impl Does {
         match self {
             Self::ReadMany | Self::ReadOne => READ_FAILS,
             Self::Create => CREATE_FAILS,
+            Self::Ask => ASK_FAILS,
             Self::Write => WRITE_FAILS,
         }
     }
 }
 
-fn complete_admin(operation: &mut Operation, does: Does) {
-    // Handlers are called the same in each resource.
+/// Handlers are called the same in each resource.
+fn name(operation: &mut Operation) {
     if let (Some(id), Some(tag)) = (&operation.operation_id, operation.tags.iter().flatten().next()) {
         operation.operation_id = Some(format!("{tag}_{id}"));
     }
+}
+
+/// Whoever signs in has no credential yet, and nothing that could be sent twice under one key.
+fn complete_sign_in(operation: &mut Operation) {
+    name(operation);
+    operation.security = Some(Vec::new());
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            answers(response, "Veloera-Position", "How far the logs have come with it, such as `control:12`");
+        }
+    }
+    fails(operation, SIGN_IN_FAILS, PROBLEM);
+}
+
+fn complete_admin(operation: &mut Operation, does: Does) {
+    name(operation);
     operation.security = Some(vec![requirement(ADMIN_KEY)]);
     let parameters = operation.parameters.get_or_insert_default();
     let writes = matches!(does, Does::Create | Does::Write);
@@ -83,7 +111,7 @@ fn complete_admin(operation: &mut Operation, does: Does) {
     if does == Does::Write {
         parameters.push(header("If-Match", "The ETag that it must have, or 412", "\"7\"").into());
     }
-    if !writes {
+    if matches!(does, Does::ReadMany | Does::ReadOne) {
         let what = "Waits, up to half a second, until this node has come so far";
         parameters.push(header("If-Position-At-Least", what, "control:12,ledger:99").into());
     }
@@ -92,7 +120,7 @@ fn complete_admin(operation: &mut Operation, does: Does) {
         if writes {
             answers(response, "Veloera-Position", "How far the logs have come with it, such as `control:12`");
         }
-        if does != Does::ReadMany && status != "204" {
+        if !matches!(does, Does::ReadMany | Does::Ask) && status != "204" {
             answers(response, "ETag", "Its version, for `If-Match`");
         }
     }

@@ -2,9 +2,10 @@
 
 use domain::{
     Refusal, account::AccountRefusal, api_token::ApiTokenRefusal, channel::ChannelRefusal,
-    group::GroupRefusal, price_list::PriceListRefusal, settings::SettingsRefusal, user::UserRefusal,
+    group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal,
+    settings::SettingsRefusal, user::UserRefusal,
 };
-use eventlog::ExecuteError;
+use eventlog::{ExecuteError, Fault};
 
 use super::{Code, Problem};
 
@@ -26,6 +27,12 @@ pub(crate) enum Denial {
     /// A value that only the edge can judge.
     #[error("{0}")]
     Value(String),
+    /// Their role does not go so far.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// Others lean on it.
+    #[error("{0}")]
+    InUse(String),
 }
 
 macro_rules! refusals {
@@ -38,7 +45,17 @@ macro_rules! refusals {
     )*};
 }
 
-refusals!(AccountRefusal, ApiTokenRefusal, ChannelRefusal);
+refusals!(
+    AccountRefusal,
+    ApiTokenRefusal,
+    ChannelRefusal,
+    GroupRefusal,
+    LoginRefusal,
+    PriceListRefusal,
+    SessionRefusal,
+    SettingsRefusal,
+    UserRefusal
+);
 
 impl From<ExecuteError<Denial>> for Problem {
     fn from(error: ExecuteError<Denial>) -> Self {
@@ -53,6 +70,15 @@ impl From<ExecuteError<Denial>> for Problem {
     }
 }
 
+impl From<Fault<Denial>> for Problem {
+    fn from(fault: Fault<Denial>) -> Self {
+        match fault {
+            Fault::Refused(denial) => denial.into(),
+            Fault::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<Denial> for Problem {
     fn from(denial: Denial) -> Self {
         let code = match &denial {
@@ -60,6 +86,8 @@ impl From<Denial> for Problem {
             Denial::Unknown(_) => Code::NotFound,
             Denial::Changed { .. } => Code::PreconditionFailed,
             Denial::Value(_) => Code::InvalidValue,
+            Denial::Forbidden(_) => Code::Forbidden,
+            Denial::InUse(_) => Code::NotAllowed,
         };
         Self::new(code, denial.to_string())
     }
@@ -76,6 +104,10 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::Group(GroupRefusal::Default) => Code::NotAllowed,
         Refusal::PriceList(refusal) => price(refusal),
         Refusal::Settings(refusal) => settings(*refusal),
+        Refusal::Login(LoginRefusal::Taken) => Code::NameTaken,
+        Refusal::Session(SessionRefusal::Ended) => Code::SessionEnded,
+        Refusal::Session(SessionRefusal::Exists) => Code::AlreadyExists,
+        Refusal::Session(SessionRefusal::Superseded) => Code::NotAllowed,
         Refusal::Taken { .. } => Code::NameTaken,
     }
 }
@@ -109,6 +141,7 @@ const fn user(refusal: &UserRefusal) -> Code {
         UserRefusal::Unknown | UserRefusal::UnknownAdminKey => Code::NotFound,
         UserRefusal::Exists => Code::AlreadyExists,
         UserRefusal::AdminKeys => Code::LimitReached,
+        UserRefusal::NoLogin => Code::NotAllowed,
     }
 }
 

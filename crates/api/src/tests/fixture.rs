@@ -18,12 +18,12 @@ use eventlog::{Command, EventLog, LogOptions, MasterKey, Metadata, Sealer};
 use ledger::accounts::{self, Accounts};
 use projections::{Calls, ControlModels, Directory};
 use relay::{Ports, Providers, Relay, RelayConfig};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use self::ports::{Counting, Generous, Hands, Known, START_US};
 pub(crate) use self::{ask::Answered, ports::Condition};
-use crate::{Edge, EdgeLimits, Ids, key, router, subject};
+use crate::{Edge, EdgeLimits, Ids, Setup, SignIn, Tails, key, router, subject};
 
 /// A secret that must never be seen again.
 pub(super) const UPSTREAM_KEY: &str = "upstream-secret-0123456789";
@@ -42,11 +42,13 @@ pub(super) struct Node {
     pub(super) log: EventLog,
     pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<Hands>,
+    pub(super) ids: Arc<Counting>,
     pub(super) root: Person,
     pub(super) admin: Person,
     pub(super) auditor: Person,
     pub(super) ada: Person,
     pub(super) bob: Person,
+    pub(super) stopping: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
@@ -60,6 +62,10 @@ pub(super) async fn node() -> Node {
 }
 
 pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
+    node_of(health, limits, Setup::done()).await
+}
+
+pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(START_US)));
     let options = LogOptions {
@@ -92,18 +98,37 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
     directory.positions().wait_for(|position| *position >= head).await.unwrap();
     let calls = Calls::load(&log).await.unwrap();
     tasks.spawn(calls.clone().follow(log.clone()));
+    let stopping = CancellationToken::new();
     let edge = Edge {
         log: log.clone(),
         directory: directory.clone(),
         calls,
         relay,
         providers,
-        ids,
+        ids: ids.clone(),
         clock: clock.clone(),
         health: Arc::new(health),
+        sign_in: SignIn::default(),
+        tails: Tails::default(),
+        cors_origins: vec!["https://app.example".parse().unwrap()],
+        setup,
+        stopping: stopping.clone(),
         limits,
     };
-    Node { router: router(edge), log, directory, clock, root, admin, auditor, ada, bob, _folder: folder }
+    Node {
+        router: router(edge),
+        log,
+        directory,
+        clock,
+        ids,
+        root,
+        admin,
+        auditor,
+        ada,
+        bob,
+        stopping,
+        _folder: folder,
+    }
 }
 
 async fn person(log: &EventLog, ids: &dyn Ids, role: Role) -> Person {
@@ -137,11 +162,21 @@ fn command(id: Uuid) -> Command {
 impl Node {
     /// Disables someone, as an operator would at the console.
     pub(super) async fn disable(&self, person: &Person) {
+        self.told(person, UserCommand::Disable).await;
+    }
+
+    /// Does something to someone behind the edge's back.
+    pub(super) async fn told(&self, person: &Person, asked: UserCommand) {
         let stream = person.user_id.to_string();
-        let disable = self.log.execute::<_, Refusal, _>(command(Uuid::from_u128(99)), move |tx| {
-            Box::pin(async move { tx.decide::<User, Refusal>(&stream, UserCommand::Disable).await })
+        let told = self.log.execute::<_, Refusal, _>(command(self.ids.uuid()), move |tx| {
+            Box::pin(async move { tx.decide::<User, Refusal>(&stream, asked).await })
         });
-        disable.await.unwrap();
+        told.await.unwrap();
+        self.caught_up().await;
+    }
+
+    /// What is known in memory has caught up.
+    pub(super) async fn caught_up(&self) {
         let head = self.log.subscribe().borrow().control;
         self.directory.positions().wait_for(|position| *position >= head).await.unwrap();
     }

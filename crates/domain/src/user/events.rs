@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Role;
+use super::{ClaimedLogin, Role};
 use crate::{AccountId, AdminKeyId, GroupName, Sealed, StoredEvent, api_token::HashedKey};
 
 /// What happened to a user.
@@ -41,6 +41,21 @@ pub enum UserEvent {
         /// What they are called, sealed.
         name: Sealed,
     },
+    /// They sign in with another name.
+    #[serde(rename = "user_login_set")]
+    LoginSet {
+        /// The name.
+        login: ClaimedLogin,
+    },
+    /// They sign in with another password; every session ended.
+    #[serde(rename = "user_password_set")]
+    PasswordSet {
+        /// Its hash, sealed under their own key.
+        password: Sealed,
+    },
+    /// Every session of theirs ended.
+    #[serde(rename = "user_signed_out")]
+    SignedOut {},
     /// They have one more credential for programs.
     #[serde(rename = "user_admin_key_issued")]
     AdminKeyIssued {
@@ -81,6 +96,9 @@ impl StoredEvent for UserEvent {
             Self::RoleChanged { .. } => "user_role_changed",
             Self::GroupChanged { .. } => "user_group_changed",
             Self::Renamed { .. } => "user_renamed",
+            Self::LoginSet { .. } => "user_login_set",
+            Self::PasswordSet { .. } => "user_password_set",
+            Self::SignedOut {} => "user_signed_out",
             Self::AdminKeyIssued { .. } => "user_admin_key_issued",
             Self::AdminKeyRotated { .. } => "user_admin_key_rotated",
             Self::AdminKeyRevoked { .. } => "user_admin_key_revoked",
@@ -103,7 +121,10 @@ impl StoredEvent for UserEvent {
             },
             Self::RoleChanged { role: Role::Auditor },
             Self::GroupChanged { group: GroupName::default_group() },
-            Self::Renamed { name },
+            Self::Renamed { name: name.clone() },
+            Self::LoginSet { login: ClaimedLogin { claim: "ef".repeat(32), name: name.clone() } },
+            Self::PasswordSet { password: name },
+            Self::SignedOut {},
             Self::AdminKeyIssued { key_id, key: key.clone() },
             Self::AdminKeyRotated { key_id, key },
             Self::AdminKeyRevoked { key_id },

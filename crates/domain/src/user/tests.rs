@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{ADMIN_KEYS_MAX, Role, User, UserCommand as C, UserEvent as E, UserRefusal};
+use super::{ADMIN_KEYS_MAX, ClaimedLogin, Role, User, UserCommand as C, UserEvent as E, UserRefusal};
 use crate::{AccountId, AdminKeyId, GroupName, Sealed, api_token::HashedKey, testing::given};
 
 fn created() -> E {
@@ -56,4 +56,38 @@ fn a_revoked_admin_key_makes_room_for_another() {
     given::<User>(full.into_iter().chain([E::AdminKeyRevoked { key_id: key_id(3) }]))
         .when(issue)
         .then([key_issued(999)]);
+}
+
+fn login(claim: &str) -> ClaimedLogin {
+    ClaimedLogin { claim: claim.into(), name: Sealed("s".into()) }
+}
+
+#[test]
+fn a_password_needs_a_name_to_sign_in_with() {
+    let password = C::SetPassword(Sealed("h".into()));
+    given::<User>([created()]).when(password.clone()).then_refused(&UserRefusal::NoLogin);
+    given::<User>([created(), E::LoginSet { login: login("a") }])
+        .when(password)
+        .then([E::PasswordSet { password: Sealed("h".into()) }]);
+}
+
+#[test]
+fn the_same_name_again_is_no_event_however_it_is_sealed() {
+    let again = ClaimedLogin { name: Sealed("other".into()), ..login("a") };
+    given::<User>([created(), E::LoginSet { login: login("a") }]).when(C::SetLogin(again)).then([]);
+}
+
+#[test]
+fn a_new_password_a_ban_and_signing_out_end_every_session() {
+    let epoch = |events: Vec<E>| match given::<User>(events).state() {
+        User::Present(profile) => profile.epoch,
+        other => panic!("{other:?}"),
+    };
+    let name = E::LoginSet { login: login("a") };
+    assert_eq!(epoch(vec![created(), name.clone()]), 0);
+    for end in [E::PasswordSet { password: Sealed("h".into()) }, E::SignedOut {}] {
+        assert_eq!(epoch(vec![created(), name.clone(), end]), 1);
+    }
+    given::<User>([created(), name]).when(C::Disable).then([E::Disabled {}, E::SignedOut {}]);
+    given::<User>([created()]).when(C::Disable).then([E::Disabled {}]);
 }

@@ -39,7 +39,8 @@ async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again(
     for sealed in [&first, &second] {
         assert_eq!(open(&bench, sealed).await.unwrap(), b"Ada");
     }
-    bench.raw().await.execute("DELETE FROM subject_keys").await.unwrap();
+    let erased = send(&bench.log, command(9), |tx| Box::pin(async move { Ok(tx.erase("user:1").await?) }));
+    erased.await.unwrap();
     assert_eq!(open(&bench, &first).await, None);
     seal(&bench, 3).await.unwrap();
     let log = &bench.log;
@@ -59,4 +60,16 @@ async fn a_refused_decision_leaves_no_key(#[values(Sqlite, Postgres)] store: Sto
     });
     assert!(refused.await.is_err());
     assert_eq!(bench.count("SELECT COUNT(*) FROM subject_keys").await, 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn many_values_are_opened_with_one_look_at_the_keys(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
+    let sealed = value(seal(&bench, 1).await.unwrap());
+    let log = &bench.log;
+    let keys = log.reader().keys_of(["user:1".to_owned(), "user:2".to_owned()]).await.unwrap();
+    let open = |subject| keys.open(log.sealer(), subject, "user:1/name", &sealed);
+    assert_eq!(open("user:1").unwrap().unwrap(), b"Ada");
+    assert_eq!(open("user:2"), Ok(None));
 }

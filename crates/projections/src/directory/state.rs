@@ -3,16 +3,17 @@
 mod answer;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use domain::{
-    AdminKeyId, Aggregate, ApiTokenId, Log, UserId,
+    AdminKeyId, Aggregate, ApiTokenId, Log, SessionId, UserId,
     api_token::ApiToken,
     channel::Channel,
     group::Group,
     price_list::PriceList,
+    session::Session,
     settings::{SETTINGS_ID, Settings},
     user::User,
 };
@@ -24,6 +25,7 @@ use crate::{
     groups::GroupRow,
     model::{self, Model, read},
     prices::PriceRow,
+    sessions::SessionRow,
     settings::SettingsRow,
     tokens::{TokenRow, TokenState},
     users::UserRow,
@@ -43,6 +45,10 @@ pub(super) struct State {
     by_key: HashMap<[u8; 32], Arc<TokenEntry>>,
     pub(super) users: Rows<UserRow>,
     admin_keys: HashMap<[u8; 32], (UserId, AdminKeyId)>,
+    /// Who signs in with a name, by the name's claim.
+    logins: HashMap<String, UserId>,
+    pub(super) sessions: Rows<SessionRow>,
+    sessions_by_user: BTreeSet<(UserId, SessionId)>,
     pub(super) groups: Rows<GroupRow>,
     pub(super) prices: Rows<PriceRow>,
     pub(super) settings: Rows<SettingsRow>,
@@ -77,6 +83,7 @@ impl State {
             channels: rows(connection, |row: &ChannelRow| row.channel_id).await?,
             tokens: rows(connection, |row: &TokenRow| row.token_id).await?,
             users: rows(connection, |row: &UserRow| row.user_id).await?,
+            sessions: rows(connection, |row: &SessionRow| row.session_id).await?,
             groups: rows(connection, |row: &GroupRow| row.name.clone()).await?,
             prices: rows(connection, |row: &PriceRow| row.model.clone()).await?,
             settings: rows(connection, |_: &SettingsRow| SETTINGS_ID.to_owned()).await?,
@@ -89,6 +96,7 @@ impl State {
         for id in state.users.keys().copied().collect::<Vec<_>>() {
             state.index_user(id, None);
         }
+        state.sessions_by_user = state.sessions.values().map(|row| (row.user_id, row.session_id)).collect();
         state.list_channels();
         Ok(state)
     }
@@ -117,6 +125,10 @@ impl State {
             User::KIND => {
                 let (id, before) = fold(&mut self.users, event)?;
                 self.index_user(id, before.as_deref());
+            }
+            Session::KIND => {
+                let (id, before) = fold(&mut self.sessions, event)?;
+                self.index_session(id, before.as_deref());
             }
             Group::KIND => drop(fold(&mut self.groups, event)?),
             PriceList::KIND => drop(fold(&mut self.prices, event)?),
@@ -147,9 +159,24 @@ impl State {
         for hash in before.iter().flat_map(|row| row.admin_keys.values()).filter_map(sha256) {
             self.admin_keys.remove(&hash);
         }
+        if let Some(login) = before.and_then(|row| row.login.as_ref()) {
+            self.logins.remove(&login.claim);
+        }
+        if let Some(login) = self.users.get(&id).and_then(|row| row.login.as_ref()) {
+            self.logins.insert(login.claim.clone(), id);
+        }
         let keys = self.users.get(&id).into_iter().flat_map(|row| &row.admin_keys);
         let hashed = keys.filter_map(|(key_id, key)| Some((sha256(key)?, (id, *key_id))));
         self.admin_keys.extend(hashed);
+    }
+
+    fn index_session(&mut self, id: SessionId, before: Option<&SessionRow>) {
+        if let Some(row) = before {
+            self.sessions_by_user.remove(&(row.user_id, id));
+        }
+        if let Some(row) = self.sessions.get(&id) {
+            self.sessions_by_user.insert((row.user_id, id));
+        }
     }
 
     fn list_channels(&mut self) {

@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use domain::{
     StoredEvent, account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    price_list::PriceListEvent, settings::SettingsEvent, user::UserEvent,
+    login::LoginEvent, price_list::PriceListEvent, session::SessionEvent, settings::SettingsEvent,
+    user::UserEvent,
 };
 use eventlog::{EventSchema, reachable, schemas_of, upcast_faults};
 use serde_json::Value;
@@ -29,7 +30,9 @@ fn all() -> anyhow::Result<Vec<EventSchema>> {
         of::<ApiTokenEvent>()?,
         of::<ChannelEvent>()?,
         of::<GroupEvent>()?,
+        of::<LoginEvent>()?,
         of::<PriceListEvent>()?,
+        of::<SessionEvent>()?,
         of::<SettingsEvent>()?,
         of::<UserEvent>()?,
     ];

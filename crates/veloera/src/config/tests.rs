@@ -63,12 +63,24 @@ fn a_bad_value_is_named_with_what_would_be_right() {
         ("log_format", "xml"),
         ("idle_timeout_ms", "0"),
         ("role", "boss"),
+        ("cors_origins", "app.example"),
         ("journal_sync", "never"),
         ("journal_bytes_max", "4096"),
     ] {
         let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(value), "{text}");
+    }
+}
+
+#[test]
+fn origins_of_web_pages_are_listed_with_commas() {
+    let read = |text| Config::read(None, environment(&[("cors_origins", text)]), Flags::default());
+    let origins = read("https://a.example, http://localhost:5173").unwrap().cors_origins;
+    assert_eq!(origins, ["https://a.example", "http://localhost:5173"]);
+    assert_eq!(read("*").unwrap().cors_origins, ["*"]);
+    for bad in ["https://", "https://a.example/path", "https://a.example,", "https://a\n"] {
+        assert!(read(bad).is_err(), "{bad:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{Edge, EdgeLimits};
+use api::{Edge, EdgeLimits, Setup, SignIn, Tails};
 use domain::JournalId;
 use eventlog::{EventLog, Sealer};
 use ledger::{Bank, Node, NodeOptions};
@@ -92,7 +92,7 @@ impl Parts {
         })
     }
 
-    pub(super) fn edge(&self) -> Edge {
+    pub(super) fn edge(&self, config: &Config, setup: Setup) -> Edge {
         Edge {
             log: self.log.clone(),
             directory: Arc::clone(&self.directory),
@@ -107,6 +107,11 @@ impl Parts {
                 directory: Arc::clone(&self.directory),
                 calls: Arc::clone(&self.calls),
             }),
+            sign_in: SignIn::default(),
+            setup,
+            tails: Tails::default(),
+            stopping: self.stopping.clone(),
+            cors_origins: config.cors_origins.clone(),
             limits: EdgeLimits::default(),
         }
     }
@@ -136,7 +141,7 @@ async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
     }
 }
 
-fn providers(config: &Config) -> anyhow::Result<Providers> {
+pub(crate) fn providers(config: &Config) -> anyhow::Result<Providers> {
     let builtin = Providers::builtin()?;
     let Some(path) = &config.providers_file else { return Ok(builtin) };
     let text = std::fs::read_to_string(path).with_context(|| format!("providers_file {}", path.display()))?;

@@ -1,10 +1,10 @@
 //! An account as people see it, and what moves money on it.
 
+use ::ledger::accounts::AccountRow;
 use domain::{
     AccountId, Nanos, TimeStamp,
     account::{AccountCommand, AccountStatus, Adjustment, Limit, Owner},
 };
-use ledger::accounts::AccountRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,11 +23,12 @@ pub(crate) enum OwnerView {
 }
 
 /// How far an account may be drawn: `"prepaid"`, `"unlimited"` or `{"credit_nanos": 5000000000}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AccountLimit)]
 pub(crate) enum LimitView {
     /// No farther than what was paid in.
+    #[default]
     Prepaid,
     /// So many nano-dollars farther.
     #[schema(value_type = u64)]

@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::HeaderValue;
 use domain::{
     ChannelId, ChannelKeyId, GroupName, ModelName, Sealed,
-    channel::{ChannelChange, ChannelCommand, ChannelKey, ChannelSpec, DisabledBy, key_place},
+    channel::{ChannelChange, ChannelCommand, ChannelKey, ChannelSpec, key_place},
 };
+use eventlog::{SealError, Sealer};
 use relay::{Providers, Route, RouteError, RouteKey};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::view::ChannelStatus;
 use crate::{
-    Edge,
+    Edge, Ids,
     extract::json::given,
     key,
     problem::{Denial, Problem},
@@ -65,7 +66,7 @@ impl CreateChannelBody {
             name: self.name,
             provider: self.provider,
             base_url: self.base_url,
-            keys: sealed(edge, id, self.keys)?,
+            keys: sealed(edge.log.sealer(), edge.ids.as_ref(), id, self.keys)?,
             models: self.models,
             model_map: self.model_map,
             groups: self.groups,
@@ -135,18 +136,20 @@ impl ChangeChannelBody {
         };
         let mut commands = vec![ChannelCommand::Change(Box::new(change))];
         if let Some(keys) = self.keys {
-            commands.push(ChannelCommand::RotateKeys(sealed(edge, id, keys)?));
+            commands.push(ChannelCommand::RotateKeys(sealed(
+                edge.log.sealer(),
+                edge.ids.as_ref(),
+                id,
+                keys,
+            )?));
         }
-        commands.extend(self.status.map(|status| match status {
-            ChannelStatus::Enabled => ChannelCommand::Enable,
-            ChannelStatus::Disabled => ChannelCommand::Disable(DisabledBy::Admin),
-        }));
+        commands.extend(self.status.map(ChannelStatus::command));
         Ok(commands)
     }
 }
 
 /// Whether calls of such a channel have somewhere to go.
-pub(super) fn leads_somewhere(
+pub(crate) fn leads_somewhere(
     providers: &Providers,
     id: ChannelId,
     spec: &ChannelSpec,
@@ -169,26 +172,47 @@ pub(super) fn leads_somewhere(
 }
 
 /// The keys as they may stand in an event.
-fn sealed(edge: &Edge, id: ChannelId, keys: Vec<String>) -> Result<Vec<ChannelKey>, Problem> {
+pub(crate) fn sealed(
+    sealer: &Sealer,
+    ids: &dyn Ids,
+    id: ChannelId,
+    keys: Vec<String>,
+) -> Result<Vec<ChannelKey>, KeyError> {
     keys.into_iter()
         .map(|secret| {
             fits_header(&secret)?;
-            let key_id = ChannelKeyId(edge.ids.uuid());
-            let sealed: Sealed = edge.log.sealer().seal(&key_place(id, key_id), secret.as_bytes())?;
+            let key_id = ChannelKeyId(ids.uuid());
+            let sealed: Sealed = sealer.seal(&key_place(id, key_id), secret.as_bytes())?;
             Ok(ChannelKey { key_id, secret: sealed, hint: key::hint(&secret) })
         })
         .collect()
 }
 
-fn fits_header(secret: &str) -> Result<(), Denial> {
-    let fits = HeaderValue::from_str(secret).is_ok() && secret.is_ascii() && secret.trim() == secret;
-    if fits && (1..=KEY_BYTES_MAX).contains(&secret.len()) {
-        return Ok(());
-    }
-    // The key itself is not repeated: answers are logged by others.
-    Err(Denial::Value(format!(
+/// Why a key cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    /// It cannot be sent. The key itself is not repeated: answers are logged by others.
+    #[error(
         "`keys`: a key must have 1 to {KEY_BYTES_MAX} printable ASCII characters, without spaces at its ends"
-    )))
+    )]
+    Unfit,
+    /// It cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unfit => Denial::Value(error.to_string()).into(),
+            KeyError::Seal(error) => error.into(),
+        }
+    }
+}
+
+fn fits_header(secret: &str) -> Result<(), KeyError> {
+    let fits = HeaderValue::from_str(secret).is_ok() && secret.is_ascii() && secret.trim() == secret;
+    if fits && (1..=KEY_BYTES_MAX).contains(&secret.len()) { Ok(()) } else { Err(KeyError::Unfit) }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! What is asked of the rows.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use domain::{
-    AdminKeyId, GroupName, ModelName, UserId,
+    AdminKeyId, GroupName, ModelName, SessionId, UserId,
     price::{Price, PriceSource, Ratio},
     settings::{SETTINGS_ID, SettingsValues},
+    user::Role,
 };
 
 use super::{State, TokenEntry};
-use crate::{channels::ChannelRow, users::UserRow};
+use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
 impl State {
     pub(in super::super) const fn position(&self) -> u64 {
@@ -28,6 +29,36 @@ impl State {
         self.admin_keys.get(sha256).copied()
     }
 
+    pub(in super::super) fn users_after(&self, after: Option<UserId>) -> impl Iterator<Item = &Arc<UserRow>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.users.range((from, Bound::Unbounded)).map(|(_, row)| row)
+    }
+
+    pub(in super::super) fn login(&self, claim: &str) -> Option<UserId> {
+        self.logins.get(claim).copied()
+    }
+
+    pub(in super::super) fn has_root(&self) -> bool {
+        self.users.values().any(|row| row.role == Role::Root)
+    }
+
+    pub(in super::super) fn session(&self, id: SessionId) -> Option<Arc<SessionRow>> {
+        self.sessions.get(&id).cloned()
+    }
+
+    pub(in super::super) fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
+        let first = (user_id, SessionId(uuid::Uuid::nil()));
+        let last = (user_id, SessionId(uuid::Uuid::max()));
+        let ids = self.sessions_by_user.range(first..=last);
+        ids.filter_map(|(_, id)| self.sessions.get(id).cloned()).collect()
+    }
+
+    pub(in super::super) fn members(&self, group: &GroupName) -> usize {
+        let users = self.users.values().filter(|row| row.group == *group).count();
+        let tokens = self.tokens.values().filter(|row| row.spec.group.as_ref() == Some(group)).count();
+        users + tokens
+    }
+
     pub(in super::super) fn channels(&self) -> Arc<Vec<ChannelRow>> {
         Arc::clone(&self.listed.1)
     }
@@ -44,6 +75,10 @@ impl State {
     pub(in super::super) fn own_price(&self, model: &ModelName) -> Option<(Price, PriceSource)> {
         let row = self.prices.get(model)?;
         Some((row.price.clone(), PriceSource::List { version: row.version }))
+    }
+
+    pub(in super::super) fn own_prices(&self) -> Vec<ModelName> {
+        self.prices.keys().cloned().collect()
     }
 
     pub(in super::super) fn settings(&self) -> Option<&SettingsValues> {

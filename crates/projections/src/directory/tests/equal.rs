@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use domain::{
-    AdminKeyId, ModelName,
+    AdminKeyId, ModelName, Sealed, SessionId, TimeStamp,
     api_token::{ApiToken, ApiTokenChange, ApiTokenCommand},
     channel::{Channel, ChannelChange, ChannelCommand, DisabledBy},
     group::{Group, GroupCommand},
     price::Ratio,
     price_list::{LIST_ID, PriceList, PriceListCommand},
+    session::{Session, SessionCommand, SessionEnd},
     settings::{SETTINGS_ID, Settings, SettingsCommand, SettingsValues},
-    user::{User, UserCommand},
+    user::{ClaimedLogin, User, UserCommand},
 };
 use uuid::Uuid;
 
@@ -24,7 +25,9 @@ use crate::{
         House, channel_id, channel_key, channel_spec, group, hashed, model, token_id, token_spec,
         user_command, user_id,
     },
-    groups, prices, settings, tokens,
+    groups, prices,
+    sessions::SessionRow,
+    settings, tokens,
     tokens::TokenState,
     users,
 };
@@ -49,11 +52,12 @@ impl Dice {
 /// Does something, sensible or not; refusals are part of it.
 async fn anything(house: &House, dice: &mut Dice) {
     let n = u128::from(dice.below(4));
-    let _ = match dice.below(6) {
+    let _ = match dice.below(7) {
         0 => house.ask::<Channel>(&channel_id(n).to_string(), channel_command(dice)).await,
         1 => house.ask::<ApiToken>(&token_id(n).to_string(), token_command(dice)).await,
         2 => house.ask::<User>(&user_id(n).to_string(), a_user_command(n, dice)).await,
         3 => house.ask::<Group>(&format!("g{n}"), group_command(n, dice)).await,
+        5 => house.ask::<Session>(&session_id(n).to_string(), session_command(n, dice)).await,
         4 => house.ask::<PriceList>(LIST_ID, price_command(model(&format!("m{n}")), dice)).await,
         _ => {
             let default_price = (dice.below(2) == 0).then(Box::default);
@@ -97,14 +101,33 @@ fn token_command(dice: &mut Dice) -> ApiTokenCommand {
 fn a_user_command(n: u128, dice: &mut Dice) -> UserCommand {
     let key_id = AdminKeyId(Uuid::from_u128(n * 10 + u128::from(dice.below(3))));
     let key = hashed(dice.byte());
-    match dice.below(7) {
+    match dice.below(10) {
         0 | 1 => user_command(n),
+        7 => UserCommand::SetLogin(ClaimedLogin {
+            claim: format!("c{}", n * 4 + u128::from(dice.below(4))),
+            name: Sealed("n".into()),
+        }),
+        8 => UserCommand::SetPassword(Sealed("p".into())),
+        9 => UserCommand::SignOut,
         2 => UserCommand::IssueAdminKey { key_id, key },
         3 => UserCommand::RotateAdminKey { key_id, key },
         4 => UserCommand::RevokeAdminKey(key_id),
         5 => UserCommand::ChangeGroup(group(&format!("g{}", dice.below(4)))),
         _ if dice.below(4) == 0 => UserCommand::Delete,
         _ => UserCommand::Disable,
+    }
+}
+
+fn session_id(n: u128) -> SessionId {
+    SessionId(Uuid::from_u128(0x500 + n))
+}
+
+fn session_command(n: u128, dice: &mut Dice) -> SessionCommand {
+    let at = TimeStamp::from_micros(i64::from(dice.byte()));
+    match dice.below(5) {
+        0 | 1 => SessionCommand::Open { user_id: user_id(n % 2), epoch: 0, expires_at: at.plus_ms(100) },
+        2 | 3 => SessionCommand::Refresh { generation: u32::try_from(dice.below(3)).unwrap(), at },
+        _ => SessionCommand::End(SessionEnd::SignedOut),
     }
 }
 
@@ -128,6 +151,7 @@ async fn assert_equal(house: &House, directory: &Directory) {
     same_channels_and_users(house, directory).await;
     same_tokens(house, directory).await;
     same_prices(house, directory).await;
+    same_sessions(house, directory).await;
 }
 
 async fn same_channels_and_users(house: &House, directory: &Directory) {
@@ -137,6 +161,12 @@ async fn same_channels_and_users(house: &House, directory: &Directory) {
     let users = users::list(pool, None, 100).await.unwrap();
     let state = directory.state.read();
     assert!(state.users.values().map(|row| &**row).eq(users.iter().map(|stored| &stored.row)));
+    for user in &users {
+        let login = user.row.login.as_ref().and_then(|login| state.login(&login.claim));
+        assert_eq!(login, user.row.login.as_ref().map(|_| user.row.user_id));
+    }
+    let claimed = users.iter().filter(|stored| stored.row.login.is_some()).count();
+    assert_eq!((0..16).filter(|n| state.login(&format!("c{n}")).is_some()).count(), claimed);
     let keys = users.iter().flat_map(|stored| &stored.row.admin_keys).filter_map(|(_, key)| sha256(key));
     let keys: HashSet<_> = keys.collect();
     for hash in (0..=u8::MAX).map(|byte| [byte; 32]) {
@@ -156,6 +186,16 @@ async fn same_tokens(house: &House, directory: &Directory) {
         assert_eq!(found.is_some(), keys.contains(&hash), "{hash:02x?}");
         let of_key = |entry: &TokenEntry| kept.iter().any(|row| TokenEntry::from(*row) == *entry);
         assert!(found.as_deref().is_none_or(of_key), "{hash:02x?}");
+    }
+}
+
+async fn same_sessions(house: &House, directory: &Directory) {
+    let listed = crate::model::list::<SessionRow>(house.log.read_pool(), None, 100, None).await.unwrap();
+    let state = directory.state.read();
+    assert!(state.sessions.values().map(|row| &**row).eq(listed.iter().map(|stored| &stored.row)));
+    for user in (0..2).map(user_id) {
+        let own = listed.iter().map(|stored| stored.row).filter(|row| row.user_id == user);
+        assert!(state.sessions_of(user).iter().map(|row| **row).eq(own));
     }
 }
 
