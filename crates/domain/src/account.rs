@@ -24,7 +24,10 @@ pub use self::{
     },
     lease::{LEASES_MAX, Lease, LeaseAsk},
 };
-use crate::{AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, LeaseId, Log, Nanos, UserId};
+use crate::{
+    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, BudgetId, LeaseId, Log, Nanos, UserId,
+    budget::{BudgetWindowEvent, Window},
+};
 
 /// How far an account may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +52,14 @@ pub enum Owner {
     Token(ApiTokenId),
     /// It takes the charges that belong to no account the ledger knows.
     Suspense,
+    /// It is one window of a budget. Its first event is `budget_window_opened`: `account_opened` never says this.
+    #[schemars(skip)]
+    Budget {
+        /// Whose.
+        budget_id: BudgetId,
+        /// Which one.
+        window: Window,
+    },
 }
 
 /// What is asked of one account. Charges come from [`deduct`], which sees all accounts of a call at once.
@@ -140,6 +151,9 @@ pub enum AccountRefusal {
     /// It takes what belongs to nobody, always.
     #[error("the suspense account stays open")]
     Suspense,
+    /// A budget's window has ended: what is spent now belongs to the next.
+    #[error("the budget's window is over; the next one has begun")]
+    WindowOver,
     /// More open leases than an account may have.
     #[error("an account may have at most {LEASES_MAX} open leases")]
     Leases,
@@ -234,6 +248,15 @@ impl Account {
             });
         }
         Ok(vec![AccountEvent::Adjusted { adjustment, amount_nanos: amount, reason }])
+    }
+}
+
+impl From<&BudgetWindowEvent> for AccountEvent {
+    /// What the first event of a window means for its account.
+    fn from(opened: &BudgetWindowEvent) -> Self {
+        let BudgetWindowEvent::Opened { account_id, budget_id, window, limit_nanos } = *opened;
+        let owner = Owner::Budget { budget_id, window };
+        Self::Opened { account_id, owner, limit: Limit::CreditNanos(limit_nanos) }
     }
 }
 

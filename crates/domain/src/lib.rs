@@ -12,6 +12,7 @@ mod time_stamp;
 
 pub mod account;
 pub mod api_token;
+pub mod budget;
 pub mod channel;
 pub mod group;
 pub mod nullable;
@@ -23,7 +24,8 @@ pub mod user;
 
 pub use aggregate::{Aggregate, Log, StoredEvent};
 pub use ids::{
-    AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId, UserId,
+    AccountId, AdminKeyId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, CommandId, HoldId,
+    JournalId, LeaseId, UserId,
 };
 pub use money::{AMOUNT_MAX, AmountOutOfRange, Nanos};
 pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountEvent, AccountRefusal, LeaseEnd};
-use crate::{JournalId, LeaseId, Nanos};
+use super::{Account, AccountEvent, AccountRefusal, LeaseEnd, Owner};
+use crate::{JournalId, LeaseId, Nanos, TimeStamp};
 
 /// The most leases that may be open on one account at once.
 pub const LEASES_MAX: usize = 4_096;
@@ -41,8 +41,10 @@ pub struct LeaseAsk {
     pub rate: Nanos,
     /// How many nodes share what is available, at least 1.
     pub nodes: u64,
-    /// How long the node may spend it, in milliseconds.
+    /// How long the node may spend it, in milliseconds; a budget's window may end it sooner.
     pub ttl_ms: u64,
+    /// When it is asked.
+    pub now: TimeStamp,
 }
 
 impl Account {
@@ -54,6 +56,7 @@ impl Account {
         if self.leases.len() >= LEASES_MAX {
             return Err(AccountRefusal::Leases);
         }
+        let ttl_ms = self.ttl_ms(&ask)?;
         let room = self.room().ok_or(AccountRefusal::Unlimited)?;
         if room < ask.floor || room.is_zero() {
             return Err(AccountRefusal::Insufficient {
@@ -67,8 +70,17 @@ impl Account {
             lease_id: ask.lease_id,
             journal_id: ask.journal_id,
             amount_nanos: Nanos::saturating(size.into()),
-            ttl_ms: ask.ttl_ms,
+            ttl_ms,
         }])
+    }
+
+    /// A window's leases end with it.
+    fn ttl_ms(&self, ask: &LeaseAsk) -> Result<u64, AccountRefusal> {
+        let Some((_, Owner::Budget { window, .. })) = self.owner else { return Ok(ask.ttl_ms) };
+        match window.left_ms(ask.now) {
+            Some(0) => Err(AccountRefusal::WindowOver),
+            left_ms => Ok(left_ms.unwrap_or(ask.ttl_ms).min(ask.ttl_ms)),
+        }
     }
 
     pub(super) fn decide_release(&self, lease_id: LeaseId, amount: Nanos) -> Vec<AccountEvent> {
