@@ -41,8 +41,7 @@ impl Appender {
                 }
                 Err(error) => {
                     tracing::error!(%error, jobs = jobs.len(), "an append transaction failed");
-                    // Whatever is left open is undone; where nothing is open this fails, and that is right.
-                    let _ = sqlx::query("ROLLBACK").execute(self.tx.connection()).await;
+                    self.tx.recover().await;
                 }
             }
             for job in jobs.drain(..) {
@@ -56,16 +55,16 @@ impl Appender {
         let before = tx.begin().await?;
         for job in jobs {
             let mark = tx.mark();
-            sqlx::query("SAVEPOINT job").execute(tx.connection()).await?;
+            tx.connection().execute("SAVEPOINT job").await?;
             tx.begin_job(job.metadata());
             if !job.run(tx).await {
-                sqlx::query("ROLLBACK TO job").execute(tx.connection()).await?;
+                tx.connection().execute("ROLLBACK TO job").await?;
                 tx.reset(&mark);
             }
-            sqlx::query("RELEASE job").execute(tx.connection()).await?;
+            tx.connection().execute("RELEASE job").await?;
         }
         tx.write_heads(&before).await?;
-        sqlx::query("COMMIT").execute(tx.connection()).await?;
+        tx.connection().execute("COMMIT").await?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod repeats;
 mod schema;
 mod seal;
 mod snapshot;
+#[macro_use]
 mod store;
 mod tx;
 mod verify;
@@ -29,6 +30,9 @@ pub use reader::{Filter, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
-pub use store::{Clock, Component, EventLog, LogOptions, StoreError, connect_read_only};
+pub use store::{
+    Cell, Clock, Component, Connection, Database, DatabaseUrlError, Dialect, EventLog, LogOptions, Migration,
+    Pool, Rows, StoreError, connect_read_only,
+};
 pub use tx::{Inline, Tx};
 pub use verify::{LogFault, verify};

@@ -3,21 +3,19 @@
 use std::collections::HashMap;
 
 use domain::{Log, TimeStamp};
-use futures_util::TryStreamExt;
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Heads, Recorded, StoreError, leaf::table};
+use crate::{Cell, Connection, Dialect, Heads, Pool, Recorded, Rows, StoreError, leaf::table, on};
 
 /// The most events that are read at once.
 pub const PAGE_MAX: usize = 1_000;
 
-const COLUMNS: &str = "position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, leaf_hash";
-
 /// Reads both logs beside their writer. A cheap handle.
 #[derive(Clone, Debug)]
 pub struct LogReader {
-    pool: SqlitePool,
+    pool: Pool,
     ids: [Uuid; 2],
 }
 
@@ -33,15 +31,19 @@ pub struct Filter {
 }
 
 impl LogReader {
-    pub(crate) async fn new(pool: SqlitePool) -> Result<Self, StoreError> {
+    pub(crate) async fn new(pool: Pool) -> Result<Self, StoreError> {
         let mut ids = [Uuid::nil(); 2];
+        let mut connection = pool.acquire().await?;
         for log in Log::ALL {
-            let id: Vec<u8> = sqlx::query_scalar("SELECT log_id FROM heads WHERE log = ?")
-                .bind(log.as_str())
-                .fetch_one(&pool)
-                .await?;
+            let id: Vec<u8> = on!(&mut connection, c => {
+                sqlx::query_scalar("SELECT log_id FROM heads WHERE log = $1")
+                    .bind(log.as_str())
+                    .fetch_one(c)
+                    .await?
+            });
             ids[log as usize] = Uuid::from_slice(&id).map_err(|_| StoreError::Malformed("log id"))?;
         }
+        drop(connection);
         Ok(Self { pool, ids })
     }
 
@@ -51,7 +53,7 @@ impl LogReader {
     }
 
     /// The pool it reads with.
-    pub const fn pool(&self) -> &SqlitePool {
+    pub const fn pool(&self) -> &Pool {
         &self.pool
     }
 
@@ -60,7 +62,7 @@ impl LogReader {
     /// # Errors
     /// When the database fails.
     pub async fn heads(&self) -> Result<Heads, StoreError> {
-        heads(&mut *self.pool.acquire().await?).await
+        heads(&mut self.pool.acquire().await?).await
     }
 
     /// The next events after `after`, at most `limit` and [`PAGE_MAX`].
@@ -68,18 +70,16 @@ impl LogReader {
     /// # Errors
     /// When the log has a hole there, or the database fails.
     pub async fn read(&self, log: Log, after: u64, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM {} WHERE position > ? ORDER BY position LIMIT ?", table(log));
-        let rows = sqlx::query(&sql)
-            .bind(signed(after))
-            .bind(signed(limit.min(PAGE_MAX) as u64))
-            .fetch_all(&self.pool)
-            .await?;
+        let sql = select(log, "WHERE position > $1 ORDER BY position LIMIT $2");
+        let limit = signed(limit.min(PAGE_MAX) as u64);
+        let rows: Vec<Row> = on!(&mut self.pool.acquire().await?, c => {
+            sqlx::query_as(&sql).bind(signed(after)).bind(limit).fetch_all(c).await?
+        });
         let mut expected = after;
-        rows.iter()
+        rows.into_iter()
             .map(|row| {
                 expected += 1;
-                let event = recorded(log, row)?;
+                let event = row.read(log)?;
                 if event.position == expected {
                     Ok(event)
                 } else {
@@ -100,21 +100,30 @@ impl LogReader {
         limit: usize,
         filter: &Filter,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {} WHERE position > ?1 AND (?2 IS NULL OR stream = ?2) \
-             AND (?3 IS NULL OR event_type = ?3) AND (?4 IS NULL OR metadata->>'actor' = ?4) \
-             ORDER BY position LIMIT ?5",
-            table(log)
+        let sql = select(
+            log,
+            "WHERE position > $1 AND ($2 IS NULL OR stream = $2) AND ($3 IS NULL OR event_type = $3) \
+             AND ($4 IS NULL OR {actor} = $4) ORDER BY position LIMIT $5",
         );
-        let rows = sqlx::query(&sql)
-            .bind(signed(after))
-            .bind(&filter.stream)
-            .bind(&filter.event_type)
-            .bind(&filter.actor)
-            .bind(signed(limit.min(PAGE_MAX) as u64))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| recorded(log, row)).collect()
+        let mut connection = self.pool.acquire().await?;
+        let sql = sql.replace(
+            "{actor}",
+            match connection.dialect() {
+                Dialect::Sqlite => "metadata->>'actor'",
+                Dialect::Postgres => "metadata::json->>'actor'",
+            },
+        );
+        let rows: Vec<Row> = on!(&mut connection, c => {
+            sqlx::query_as(&sql)
+                .bind(signed(after))
+                .bind(&filter.stream)
+                .bind(&filter.event_type)
+                .bind(&filter.actor)
+                .bind(signed(limit.min(PAGE_MAX) as u64))
+                .fetch_all(c)
+                .await?
+        });
+        rows.into_iter().map(|row| row.read(log)).collect()
     }
 
     /// Everything that happened in one stream.
@@ -137,18 +146,19 @@ impl LogReader {
         place: &str,
         sealed: &domain::Sealed,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let wrapped: Option<String> =
-            sqlx::query_scalar("SELECT wrapped FROM subject_keys WHERE subject = ?")
+        let wrapped: Option<String> = on!(&mut self.pool.acquire().await?, c => {
+            sqlx::query_scalar("SELECT wrapped FROM subject_keys WHERE subject = $1")
                 .bind(subject)
-                .fetch_optional(&self.pool)
-                .await?;
+                .fetch_optional(c)
+                .await?
+        });
         Ok(wrapped.map(|wrapped| sealer.open_under(&wrapped, subject, place, sealed)).transpose()?)
     }
 }
 
-pub(crate) async fn heads(connection: &mut SqliteConnection) -> Result<Heads, StoreError> {
+pub(crate) async fn heads(connection: &mut Connection) -> Result<Heads, StoreError> {
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT log, position FROM heads").fetch_all(connection).await?;
+        on!(connection, c => sqlx::query_as("SELECT log, position FROM heads").fetch_all(c).await?);
     let mut heads = Heads::default();
     for (log, position) in rows {
         let log = Log::from_name(&log).ok_or(StoreError::Malformed("log"))?;
@@ -158,39 +168,29 @@ pub(crate) async fn heads(connection: &mut SqliteConnection) -> Result<Heads, St
 }
 
 pub(crate) async fn stream(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     log: Log,
     stream: &str,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM {} WHERE stream = ? ORDER BY version", table(log));
-    let mut rows = sqlx::query(&sql).bind(stream).fetch(connection);
-    let mut events = Vec::new();
-    while let Some(row) = rows.try_next().await? {
-        events.push(recorded(log, &row)?);
-    }
-    Ok(events)
+    let sql = select(log, "WHERE stream = $1 ORDER BY version");
+    events(connection, log, &sql, stream).try_collect().await
 }
 
 /// The versions of the streams that exist.
 pub(crate) async fn versions(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     streams: &[(Log, &str)],
 ) -> Result<HashMap<(Log, String), u64>, StoreError> {
     let mut versions = HashMap::with_capacity(streams.len());
     for log in Log::ALL {
-        let names: Vec<&str> =
-            streams.iter().filter(|(of, _)| *of == log).map(|(_, stream)| *stream).collect();
-        if names.is_empty() {
-            continue;
-        }
+        let names: Vec<[Cell<'_>; 1]> =
+            streams.iter().filter(|(of, _)| *of == log).map(|(_, stream)| [Cell::from(*stream)]).collect();
         // The last version of a stream is the end of its part of the index: one step per stream.
         let sql = format!(
-            "SELECT s.value, (SELECT MAX(version) FROM {} WHERE stream = s.value) FROM json_each(?) s",
+            "SELECT r.name, (SELECT MAX(version) FROM {} WHERE stream = r.name) FROM {{rows}}",
             table(log)
         );
-        let names = serde_json::to_string(&names).map_err(StoreError::Encode)?;
-        let rows: Vec<(String, Option<i64>)> =
-            sqlx::query_as(&sql).bind(names).fetch_all(&mut *connection).await?;
+        let rows: Vec<(String, Option<i64>)> = Rows::new(["name"], names).fetch(connection, &sql).await?;
         for (stream, version) in rows {
             let version =
                 u64::try_from(version.unwrap_or(0)).map_err(|_| StoreError::Malformed("version"))?;
@@ -200,26 +200,66 @@ pub(crate) async fn versions(
     Ok(versions)
 }
 
-pub(crate) fn recorded(log: Log, row: &SqliteRow) -> Result<Recorded, StoreError> {
-    let number = |column| -> Result<u64, StoreError> {
-        u64::try_from(row.try_get::<i64, _>(column)?)
-            .map_err(|_| StoreError::Malformed("position or version"))
-    };
-    let event_id: String = row.try_get(3)?;
-    let leaf_hash: Vec<u8> = row.try_get(9)?;
-    Ok(Recorded {
-        log,
-        position: number(0)?,
-        stream: row.try_get(1)?,
-        version: number(2)?,
-        event_id: Uuid::try_parse(&event_id).map_err(|_| StoreError::Malformed("event id"))?,
-        event_type: row.try_get(4)?,
-        schema_version: u32::try_from(number(5)?).map_err(|_| StoreError::Malformed("schema version"))?,
-        payload: row.try_get(6)?,
-        metadata: row.try_get(7)?,
-        recorded_at: TimeStamp::from_micros(row.try_get(8)?),
-        leaf_hash: leaf_hash.try_into().map_err(|_| StoreError::Malformed("leaf hash"))?,
+/// Everything that is stored of the events of `log` that `which` picks.
+pub(crate) fn select(log: Log, which: &str) -> String {
+    format!(
+        "SELECT position, stream, version, CAST(event_id AS TEXT) AS event_id, event_type, schema_version, payload, \
+         metadata, recorded_at, leaf_hash FROM {} {which}",
+        table(log)
+    )
+}
+
+/// What `sql` of [`select`] with its one parameter picks, as it comes.
+pub(crate) fn events<'c, V>(
+    connection: &'c mut Connection,
+    log: Log,
+    sql: &'c str,
+    value: V,
+) -> BoxStream<'c, Result<Recorded, StoreError>>
+where
+    V: Send + 'c,
+    V: sqlx::Encode<'c, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    V: sqlx::Encode<'c, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    on!(connection, c => {
+        let rows = sqlx::query_as::<_, Row>(sql).bind(value).fetch(c);
+        rows.map(move |row| row?.read(log)).boxed()
     })
+}
+
+/// An event as the table has it.
+#[derive(FromRow)]
+struct Row {
+    position: i64,
+    stream: String,
+    version: i64,
+    event_id: String,
+    event_type: String,
+    schema_version: i64,
+    payload: String,
+    metadata: String,
+    recorded_at: i64,
+    leaf_hash: Vec<u8>,
+}
+
+impl Row {
+    fn read(self, log: Log) -> Result<Recorded, StoreError> {
+        let number = |number| u64::try_from(number).map_err(|_| StoreError::Malformed("position or version"));
+        Ok(Recorded {
+            log,
+            position: number(self.position)?,
+            stream: self.stream,
+            version: number(self.version)?,
+            event_id: Uuid::try_parse(&self.event_id).map_err(|_| StoreError::Malformed("event id"))?,
+            event_type: self.event_type,
+            schema_version: u32::try_from(self.schema_version)
+                .map_err(|_| StoreError::Malformed("schema version"))?,
+            payload: self.payload,
+            metadata: self.metadata,
+            recorded_at: TimeStamp::from_micros(self.recorded_at),
+            leaf_hash: self.leaf_hash.try_into().map_err(|_| StoreError::Malformed("leaf hash"))?,
+        })
+    }
 }
 
 /// Positions and versions are far below 2⁶³.

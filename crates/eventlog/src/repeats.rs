@@ -1,6 +1,6 @@
 //! The memory of commands that were carried out: a repeat answers the same.
 
-use crate::{Command, Heads, StoreError, Tx, reader::signed};
+use crate::{Command, Heads, StoreError, Tx, on, reader::signed};
 
 /// How long the answer to a command is kept, in microseconds: ten minutes.
 const ANSWER_KEPT_US: i64 = 600 * 1_000_000;
@@ -14,14 +14,17 @@ pub(crate) struct Remembered {
 
 pub(crate) async fn earlier(tx: &mut Tx, command: &Command) -> Result<Option<Remembered>, StoreError> {
     // An old answer may still be there, for it goes when a new one comes: it is none all the same.
-    let row: Option<(Vec<u8>, i64, i64, Option<String>)> = sqlx::query_as(
-        "SELECT fingerprint, control, ledger, CASE WHEN recorded_at >= ? THEN answer END FROM commands \
-         WHERE command_id = ?",
-    )
-    .bind(tx.now().micros() - ANSWER_KEPT_US)
-    .bind(command.command_id.0.as_bytes().as_slice())
-    .fetch_optional(tx.connection())
-    .await?;
+    let oldest = tx.now().micros() - ANSWER_KEPT_US;
+    let row: Option<(Vec<u8>, i64, i64, Option<String>)> = on!(tx.connection(), c => {
+        sqlx::query_as(
+            "SELECT fingerprint, control, ledger, CASE WHEN recorded_at >= $1 THEN answer END FROM commands \
+             WHERE command_id = $2",
+        )
+        .bind(oldest)
+        .bind(command.command_id.0.as_bytes().as_slice())
+        .fetch_optional(c)
+        .await?
+    });
     let Some((fingerprint, control, ledger, answer)) = row else { return Ok(None) };
     let number = |n| u64::try_from(n).map_err(|_| StoreError::Malformed("position"));
     let positions = Heads { control: number(control)?, ledger: number(ledger)? };
@@ -32,21 +35,26 @@ pub(crate) async fn remember(tx: &mut Tx, command: &Command, positions: Heads) -
     let now = tx.now().micros();
     let answer = tx.take_answer();
     if answer.is_some() {
-        sqlx::query("UPDATE commands SET answer = NULL WHERE answer IS NOT NULL AND recorded_at < ?")
-            .bind(now - ANSWER_KEPT_US)
-            .execute(tx.connection())
-            .await?;
+        on!(tx.connection(), c => {
+            sqlx::query("UPDATE commands SET answer = NULL WHERE answer IS NOT NULL AND recorded_at < $1")
+                .bind(now - ANSWER_KEPT_US)
+                .execute(c)
+                .await?;
+        });
     }
-    sqlx::query(
-        "INSERT INTO commands(command_id, fingerprint, control, ledger, answer, recorded_at) VALUES (?, ?, ?, ?, ?, ?)",
-    )
-    .bind(command.command_id.0.as_bytes().as_slice())
-    .bind(command.fingerprint.as_slice())
-    .bind(signed(positions.control))
-    .bind(signed(positions.ledger))
-    .bind(answer)
-    .bind(now)
-    .execute(tx.connection())
-    .await?;
+    on!(tx.connection(), c => {
+        sqlx::query(
+            "INSERT INTO commands(command_id, fingerprint, control, ledger, answer, recorded_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(command.command_id.0.as_bytes().as_slice())
+        .bind(command.fingerprint.as_slice())
+        .bind(signed(positions.control))
+        .bind(signed(positions.ledger))
+        .bind(answer)
+        .bind(now)
+        .execute(c)
+        .await?;
+    });
     Ok(())
 }

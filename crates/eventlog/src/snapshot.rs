@@ -1,14 +1,13 @@
 //! Both logs and every read model as one read transaction sees them, beside a process that writes.
 
 use domain::Log;
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection};
 use uuid::Uuid;
 
-use crate::{Heads, LogReader, StoreError, reader};
+use crate::{Connection, Dialect, Heads, LogReader, StoreError, reader};
 
 /// One moment of the database. What is written later does not show.
 pub struct LogSnapshot {
-    connection: PoolConnection<Sqlite>,
+    connection: Connection,
     ids: [Uuid; 2],
 }
 
@@ -21,7 +20,12 @@ impl LogReader {
         let mut connection = self.pool().acquire().await?;
         // Closed when it is dropped, not handed back with its transaction open.
         connection.close_on_drop();
-        sqlx::query("BEGIN").execute(&mut *connection).await?;
+        connection
+            .execute(match connection.dialect() {
+                Dialect::Sqlite => "BEGIN",
+                Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            })
+            .await?;
         // The moment is that of the first read, not that of the words above.
         reader::heads(&mut connection).await?;
         Ok(LogSnapshot { connection, ids: Log::ALL.map(|log| self.log_id(log)) })
@@ -43,7 +47,7 @@ impl LogSnapshot {
     }
 
     /// The connection, to read what stands beside the logs.
-    pub fn connection(&mut self) -> &mut SqliteConnection {
+    pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 }

@@ -1,23 +1,25 @@
-//! The database file: opened, brought up to date, handed to the one writer and to readers.
+//! The database: opened, brought up to date, handed to the one writer and to readers.
 
+mod connection;
+mod database;
 mod error;
 mod migrate;
+pub(crate) mod partitions;
+mod rows;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::TimeStamp;
-use sqlx::{
-    Connection, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
 use tokio::sync::{mpsc, watch};
 
-pub use self::error::StoreError;
 use self::migrate::migrate;
+pub use self::{
+    connection::{Connection, Dialect, Pool},
+    database::{Database, DatabaseUrlError},
+    error::StoreError,
+    rows::{Cell, Rows},
+};
 use crate::{Appender, Heads, Inline, LogReader, QUEUE_MAX, appender::Job, tx::Tx};
-
-const READERS_MAX: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -30,11 +32,35 @@ pub trait Clock: Send + Sync + 'static {
 pub struct Component {
     /// Names the part.
     pub name: &'static str,
-    /// SQL, one text per version.
-    pub migrations: &'static [&'static str],
+    /// One per version.
+    pub migrations: &'static [Migration],
 }
 
-const LOGS: Component = Component { name: "eventlog", migrations: &[include_str!("store/v1.sql")] };
+/// One step of a part's tables, as each dialect says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// For files.
+    pub sqlite: &'static str,
+    /// For servers.
+    pub postgres: &'static str,
+}
+
+impl Migration {
+    const fn of(self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
+const LOGS: Component = Component {
+    name: "eventlog",
+    migrations: &[Migration {
+        sqlite: include_str!("store/v1.sql"),
+        postgres: include_str!("store/v1.postgres.sql"),
+    }],
+};
 
 /// What a log is opened with.
 pub struct LogOptions {
@@ -58,24 +84,33 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Opens the database at `path`, making or updating its tables, and hands out the log with the task that
-    /// appends to it: the log works while that task runs, and the task ends when every handle is gone.
+    /// Opens the database, making or updating its tables, and hands out the log with the task that appends to it: the
+    /// log works while that task runs, and the task ends when every handle is gone.
     ///
     /// # Errors
     /// When the database cannot be used, or was made by a newer version.
-    pub async fn open(path: &Path, options: LogOptions) -> Result<(Self, Appender), StoreError> {
-        let mut writer =
-            SqliteConnection::connect_with(&connect_options(path).create_if_missing(true)).await?;
+    pub async fn open(
+        database: impl Into<Database>,
+        options: LogOptions,
+    ) -> Result<(Self, Appender), StoreError> {
+        let database = database.into();
+        let writers = database.writer().await?;
+        let mut writer = writers.acquire().await?;
         let inline: Arc<[Arc<dyn Inline>]> = options.inline.into();
         migrate(&mut writer, LOGS).await?;
-        for model in inline.iter() {
-            migrate(&mut writer, model.component()).await?;
-        }
-        for component in options.components {
+        for component in inline.iter().map(|model| model.component()).chain(options.components) {
             migrate(&mut writer, component).await?;
         }
-        let reader = LogReader::new(read_pool(path).await?).await?;
-        let tx = Tx::new(writer, inline, options.clock, options.sealer.clone()).await?;
+        let reader = LogReader::new(database.readers().await?).await?;
+        let tx = Tx::new(
+            writers,
+            writer,
+            inline,
+            options.clock,
+            options.sealer.clone(),
+            partitions::PARTITION_EVENTS,
+        )
+        .await?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (heads_tx, heads) = watch::channel(tx.heads());
         let log = Self { jobs, heads, reader, sealer: options.sealer };
@@ -93,7 +128,7 @@ impl EventLog {
     }
 
     /// A pool that only reads.
-    pub const fn read_pool(&self) -> &SqlitePool {
+    pub const fn read_pool(&self) -> &Pool {
         self.reader.pool()
     }
 
@@ -103,26 +138,10 @@ impl EventLog {
     }
 }
 
-fn connect_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        // FULL: what was committed survives a power loss.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .thread_name(|id| format!("eventlog-sqlite-{id}"))
-}
-
-async fn read_pool(path: &Path) -> Result<SqlitePool, StoreError> {
-    let options = connect_options(path).read_only(true);
-    Ok(SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?)
-}
-
 /// Opens an existing database to be read only, beside a process that writes it.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub async fn connect_read_only(path: &Path) -> Result<LogReader, StoreError> {
-    LogReader::new(read_pool(path).await?).await
+pub async fn connect_read_only(database: impl Into<Database>) -> Result<LogReader, StoreError> {
+    LogReader::new(database.into().readers().await?).await
 }

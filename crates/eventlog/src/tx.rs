@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use domain::{Aggregate, TimeStamp};
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
 
 use self::heads::Head;
 use crate::{
-    Clock, Component, Fault, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, stream_name,
+    Clock, Component, Connection, Fault, Metadata, NewEvent, Pool, Recorded, Sealer, StoreError,
+    StreamAppend, on, store::partitions, stream_name,
 };
 
 /// A read model that follows in the append transaction. It has no constraint that input can violate: an error here is a
@@ -23,18 +23,23 @@ pub trait Inline: Send + Sync + 'static {
     /// Takes in what was appended, in order.
     fn apply<'a>(
         &'a self,
-        connection: &'a mut SqliteConnection,
+        connection: &'a mut Connection,
         events: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 /// The transaction, as a decision sees it.
 pub struct Tx {
-    connection: SqliteConnection,
+    /// What a lost connection is made anew from.
+    writers: Pool,
+    connection: Connection,
     inline: Arc<[Arc<dyn Inline>]>,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     heads: [Head; 2],
+    /// The last position of each log for which the database has room.
+    covered: [u64; 2],
+    partition_events: u64,
     metadata: Metadata,
     answer: Option<String>,
     /// Whether an append of this job has failed: it may have been written in part.
@@ -43,18 +48,32 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) async fn new(
-        mut connection: SqliteConnection,
+        writers: Pool,
+        mut connection: Connection,
         inline: Arc<[Arc<dyn Inline>]>,
         clock: Arc<dyn Clock>,
         sealer: Sealer,
+        partition_events: u64,
     ) -> Result<Self, StoreError> {
         let heads = heads::read(&mut connection).await?;
-        let metadata = Metadata::default();
-        Ok(Self { connection, inline, clock, sealer, heads, metadata, answer: None, spoiled: false })
+        let covered = partitions::covered(&mut connection).await?;
+        Ok(Self {
+            writers,
+            connection,
+            inline,
+            clock,
+            sealer,
+            heads,
+            covered,
+            partition_events,
+            metadata: Metadata::default(),
+            answer: None,
+            spoiled: false,
+        })
     }
 
     /// The connection, to read what a decision needs and to write what belongs to no event.
-    pub const fn connection(&mut self) -> &mut SqliteConnection {
+    pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
@@ -117,14 +136,16 @@ impl Tx {
         plain: &[u8],
     ) -> Result<domain::Sealed, StoreError> {
         let new = self.sealer.new_subject_key(subject)?;
-        let wrapped: String = sqlx::query_scalar(
-            "INSERT INTO subject_keys(subject, wrapped) VALUES (?, ?) \
-             ON CONFLICT DO UPDATE SET wrapped = wrapped RETURNING wrapped",
-        )
-        .bind(subject)
-        .bind(new)
-        .fetch_one(&mut self.connection)
-        .await?;
+        let wrapped: String = on!(&mut self.connection, c => {
+            sqlx::query_scalar(
+                "INSERT INTO subject_keys(subject, wrapped) VALUES ($1, $2) \
+                 ON CONFLICT (subject) DO UPDATE SET wrapped = subject_keys.wrapped RETURNING wrapped",
+            )
+            .bind(subject)
+            .bind(new)
+            .fetch_one(c)
+            .await?
+        });
         Ok(self.sealer.seal_under(&wrapped, subject, place, plain)?)
     }
     /// What the job that begins now stands for.

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     LogSnapshot, Recorded, StoreError,
     leaf::table,
-    reader::{recorded, signed},
+    on,
+    reader::{self, signed},
 };
 
 /// What is wrong with a log.
@@ -79,18 +80,13 @@ pub async fn verify(
     faults_max: usize,
     mut visit: impl FnMut(&Recorded) -> Result<(), StoreError>,
 ) -> Result<Vec<LogFault>, StoreError> {
-    let sql = format!(
-        "SELECT position, stream, version, event_id, event_type, schema_version, payload, metadata, recorded_at, \
-         leaf_hash FROM {} WHERE position <= ? ORDER BY position",
-        table(log)
-    );
     let log_id = snapshot.log_id(log);
-    let mut rows = sqlx::query(&sql).bind(signed(head)).fetch(snapshot.connection());
+    let sql = reader::select(log, "WHERE position <= $1 ORDER BY position");
+    let mut rows = reader::events(snapshot.connection(), log, &sql, signed(head));
     let mut check = Check { log, log_id, versions: HashMap::new(), last: None, faults: Vec::new() };
     while check.faults.len() < faults_max
-        && let Some(row) = rows.try_next().await?
+        && let Some(event) = rows.try_next().await?
     {
-        let event = recorded(log, &row)?;
         if check.event(&event) {
             visit(&event)?;
         }
@@ -142,7 +138,7 @@ impl Check {
         let mut last = self.last.as_ref().map_or(0, |event| event.position);
         if snapshot.heads().await?.of(log) == head {
             let sql = format!("SELECT COALESCE(MAX(position), 0) FROM {}", table(log));
-            let behind: i64 = sqlx::query_scalar(&sql).fetch_one(snapshot.connection()).await?;
+            let behind: i64 = on!(snapshot.connection(), c => sqlx::query_scalar(&sql).fetch_one(c).await?);
             last = last.max(u64::try_from(behind).map_err(|_| StoreError::Malformed("position"))?);
         }
         if last != head {

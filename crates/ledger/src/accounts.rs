@@ -10,11 +10,11 @@ use domain::{
     account::{Account, AccountCommand, AccountEvent, AccountRefusal},
 };
 use eventlog::{
-    Component, Fault, Inline, NewEvent, Recorded, StoreError, StreamAppend, Tx, decode, stream_name,
+    Cell, Component, Connection, Fault, Inline, Migration, NewEvent, Pool, Recorded, Rows, StoreError,
+    StreamAppend, Tx, decode, on, stream_name,
 };
 use futures_util::future::BoxFuture;
-use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::FromRow;
 
 /// An account with when it changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +61,12 @@ const COLUMNS: &str = "account_id, version, state, opened_at, updated_at";
 /// # Errors
 /// When the database fails.
 pub async fn load(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     ids: &BTreeSet<AccountId>,
 ) -> Result<HashMap<AccountId, AccountRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id IN (SELECT value FROM json_each(?))");
-    let ids = serde_json::to_string(ids).map_err(StoreError::Encode)?;
-    let rows: Vec<Stored> = sqlx::query_as(&sql).bind(ids).fetch_all(connection).await?;
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id IN (SELECT id FROM {{rows}})");
+    let ids = ids.iter().map(|id| [Cell::from(id.to_string())]).collect();
+    let rows: Vec<Stored> = Rows::new(["id"], ids).fetch(connection, &sql).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 
@@ -74,9 +74,11 @@ pub async fn load(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, id: AccountId) -> Result<Option<AccountRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id = ?");
-    let row: Option<Stored> = sqlx::query_as(&sql).bind(id.to_string()).fetch_optional(pool).await?;
+pub async fn find(pool: &Pool, id: AccountId) -> Result<Option<AccountRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id = $1");
+    let row: Option<Stored> = on!(&mut pool.acquire().await?, c => {
+        sqlx::query_as(&sql).bind(id.to_string()).fetch_optional(c).await?
+    });
     Ok(row.map(Stored::read).transpose()?.map(|(_, row)| row))
 }
 
@@ -85,25 +87,25 @@ pub async fn find(pool: &SqlitePool, id: AccountId) -> Result<Option<AccountRow>
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<AccountId>,
     limit: usize,
 ) -> Result<Vec<AccountRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ?");
-    let rows: Vec<Stored> = sqlx::query_as(&sql)
-        .bind(after.map_or_else(String::new, |id| id.to_string()))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(pool)
-        .await?;
+    let sql = format!("SELECT {COLUMNS} FROM accounts WHERE account_id > $1 ORDER BY account_id LIMIT $2");
+    let rows: Vec<Stored> = on!(&mut pool.acquire().await?, c => {
+        sqlx::query_as(&sql)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(c)
+            .await?
+    });
     rows.into_iter().map(|row| row.read().map(|(_, row)| row)).collect()
 }
 
 /// Every account, as a snapshot sees it.
-pub(crate) async fn all(
-    connection: &mut SqliteConnection,
-) -> Result<HashMap<AccountId, Account>, StoreError> {
+pub(crate) async fn all(connection: &mut Connection) -> Result<HashMap<AccountId, Account>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM accounts");
-    let rows: Vec<Stored> = sqlx::query_as(&sql).fetch_all(connection).await?;
+    let rows: Vec<Stored> = on!(connection, c => sqlx::query_as(&sql).fetch_all(c).await?);
     rows.into_iter().map(|row| row.read().map(|(id, row)| (id, row.account))).collect()
 }
 
@@ -111,9 +113,9 @@ pub(crate) async fn all(
 pub(crate) type OpenLease = (LeaseId, AccountId, JournalId);
 
 /// The list of open leases, as a snapshot sees it.
-pub(crate) async fn leases(connection: &mut SqliteConnection) -> Result<BTreeSet<OpenLease>, StoreError> {
-    let rows: Vec<(String, String, String)> =
-        sqlx::query_as("SELECT lease_id, account_id, journal_id FROM leases").fetch_all(connection).await?;
+pub(crate) async fn leases(connection: &mut Connection) -> Result<BTreeSet<OpenLease>, StoreError> {
+    let sql = "SELECT lease_id, account_id, journal_id FROM leases";
+    let rows: Vec<(String, String, String)> = on!(connection, c => sqlx::query_as(sql).fetch_all(c).await?);
     let malformed = |_| StoreError::Malformed("lease");
     rows.iter()
         .map(|(lease, account, journal)| {
@@ -127,11 +129,9 @@ pub(crate) async fn leases(connection: &mut SqliteConnection) -> Result<BTreeSet
 }
 
 /// How far each journal was taken in, as a snapshot sees it.
-pub(crate) async fn cursors(
-    connection: &mut SqliteConnection,
-) -> Result<HashMap<JournalId, u64>, StoreError> {
+pub(crate) async fn cursors(connection: &mut Connection) -> Result<HashMap<JournalId, u64>, StoreError> {
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT journal_id, seq FROM journals").fetch_all(connection).await?;
+        on!(connection, c => sqlx::query_as("SELECT journal_id, seq FROM journals").fetch_all(c).await?);
     rows.into_iter()
         .map(|(id, seq)| {
             let id = id.parse().map_err(|_| StoreError::Malformed("journal id"))?;
@@ -176,24 +176,25 @@ pub(crate) fn account_event(event: &Recorded) -> Result<Option<(AccountId, Accou
     Ok(Some((id, decode(event)?)))
 }
 
-#[derive(Serialize)]
-struct AccountWrite(AccountId, u64, String, i64, i64);
-
 impl Inline for Accounts {
     fn component(&self) -> Component {
-        Component { name: "ledger", migrations: &[include_str!("accounts/v1.sql")] }
+        const V1: Migration = Migration {
+            sqlite: include_str!("accounts/v1.sql"),
+            postgres: include_str!("accounts/v1.postgres.sql"),
+        };
+        Component { name: "ledger", migrations: &[V1] }
     }
 
     fn apply<'a>(
         &'a self,
-        connection: &'a mut SqliteConnection,
+        connection: &'a mut Connection,
         events: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(follow(connection, events))
     }
 }
 
-async fn follow(connection: &mut SqliteConnection, events: &[Recorded]) -> Result<(), StoreError> {
+async fn follow(connection: &mut Connection, events: &[Recorded]) -> Result<(), StoreError> {
     let mut decoded = Vec::with_capacity(events.len());
     for event in events {
         if let Some((id, happened)) = account_event(event)? {
@@ -222,51 +223,49 @@ async fn follow(connection: &mut SqliteConnection, events: &[Recorded]) -> Resul
     store(connection, &rows).await
 }
 
-async fn store(
-    connection: &mut SqliteConnection,
-    rows: &HashMap<AccountId, AccountRow>,
-) -> Result<(), StoreError> {
+async fn store(connection: &mut Connection, rows: &HashMap<AccountId, AccountRow>) -> Result<(), StoreError> {
     let writes = rows
         .iter()
         .map(|(id, row)| {
             let state = serde_json::to_string(&row.account).map_err(StoreError::Encode)?;
-            Ok(AccountWrite(*id, row.version, state, row.opened_at.micros(), row.updated_at.micros()))
+            Ok([
+                Cell::from(id.to_string()),
+                row.version.into(),
+                state.into(),
+                row.opened_at.micros().into(),
+                row.updated_at.micros().into(),
+            ])
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let writes = serde_json::to_string(&writes).map_err(StoreError::Encode)?;
-    sqlx::query(
-        "INSERT INTO accounts SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?) WHERE true \
-         ON CONFLICT DO UPDATE SET version = excluded.version, state = excluded.state, \
-         updated_at = excluded.updated_at",
-    )
-    .bind(writes)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let sql = "INSERT INTO accounts SELECT * FROM {rows} WHERE true ON CONFLICT (account_id) DO UPDATE \
+               SET version = excluded.version, state = excluded.state, updated_at = excluded.updated_at";
+    let columns = ["account_id", "version", "state", "opened_at", "updated_at"];
+    Rows::new(columns, writes).execute(connection, sql).await
 }
 
 async fn follow_lease(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: AccountId,
     event: &AccountEvent,
     at: TimeStamp,
 ) -> Result<(), StoreError> {
     match event {
         AccountEvent::QuotaLeased { lease_id, journal_id, ttl_ms, .. } => {
-            sqlx::query("INSERT INTO leases VALUES (?, ?, ?, ?, ?)")
-                .bind(lease_id.to_string())
-                .bind(id.to_string())
-                .bind(journal_id.to_string())
-                .bind(at.micros())
-                .bind(i64::try_from(*ttl_ms).unwrap_or(i64::MAX))
-                .execute(connection)
-                .await?;
+            on!(connection, c => {
+                sqlx::query("INSERT INTO leases VALUES ($1, $2, $3, $4, $5)")
+                    .bind(lease_id.to_string())
+                    .bind(id.to_string())
+                    .bind(journal_id.to_string())
+                    .bind(at.micros())
+                    .bind(i64::try_from(*ttl_ms).unwrap_or(i64::MAX))
+                    .execute(c)
+                    .await?;
+            });
         }
         AccountEvent::LeaseClosed { lease_id, .. } => {
-            sqlx::query("DELETE FROM leases WHERE lease_id = ?")
-                .bind(lease_id.to_string())
-                .execute(connection)
-                .await?;
+            on!(connection, c => {
+                sqlx::query("DELETE FROM leases WHERE lease_id = $1").bind(lease_id.to_string()).execute(c).await?;
+            });
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use domain::{
     AccountId, JournalId, LeaseId,
     account::{AccountCommand, Limit, Owner},
 };
-use eventlog::{EventLog, ExecuteError, Metadata, StoreError};
+use eventlog::{EventLog, ExecuteError, Metadata, StoreError, on};
 use futures_util::future::BoxFuture;
 
 use crate::{
@@ -79,13 +79,11 @@ impl LedgerPort for Bank {
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>> {
         Box::pin(async move {
-            let rows: Vec<(String, String)> = sqlx::query_as(
-                "SELECT account_id, lease_id FROM leases WHERE journal_id = ? ORDER BY lease_id",
-            )
-            .bind(journal_id.to_string())
-            .fetch_all(self.log.read_pool())
-            .await
-            .map_err(unavailable)?;
+            let mut connection = self.log.read_pool().acquire().await.map_err(unavailable)?;
+            let sql = "SELECT account_id, lease_id FROM leases WHERE journal_id = $1 ORDER BY lease_id";
+            let rows: Vec<(String, String)> = on!(&mut connection, c => {
+                sqlx::query_as(sql).bind(journal_id.to_string()).fetch_all(c).await.map_err(unavailable)?
+            });
             rows.iter()
                 .map(|(account, lease)| {
                     let malformed = |_| unavailable(StoreError::Malformed("lease"));

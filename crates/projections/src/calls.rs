@@ -11,7 +11,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use domain::Log;
-use eventlog::{Component, EventLog, Heads, PAGE_MAX, StoreError};
+use eventlog::{Component, EventLog, Heads, Migration, PAGE_MAX, StoreError};
 use tokio::sync::watch;
 
 use self::{
@@ -36,14 +36,20 @@ pub struct Calls {
 
 impl Calls {
     /// Its tables.
-    pub const COMPONENT: Component = Component { name: "calls", migrations: &[include_str!("calls/v1.sql")] };
+    pub const COMPONENT: Component = Component {
+        name: "calls",
+        migrations: &[Migration {
+            sqlite: include_str!("calls/v1.sql"),
+            postgres: include_str!("calls/v1.postgres.sql"),
+        }],
+    };
 
     /// Where it left off; nothing is done before it follows.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn load(log: &EventLog) -> Result<Arc<Self>, StoreError> {
-        let checkpoint = checkpoint::find(log.read_pool()).await?;
+        let checkpoint = checkpoint::find(&mut log.read_pool().acquire().await?).await?;
         let position = checkpoint.map_or(0, |checkpoint| checkpoint.position);
         Ok(Arc::new(Self { positions: watch::Sender::new(position) }))
     }
@@ -95,7 +101,7 @@ impl Calls {
     /// Where to go on from: the checkpoint if it is of this very log, else the beginning, with nothing listed.
     async fn resume(&self, log: &EventLog) -> Result<Checkpoint, StoreError> {
         let start = Checkpoint::start(log.reader().log_id(Log::Ledger));
-        let checkpoint = match checkpoint::find(log.read_pool()).await? {
+        let checkpoint = match checkpoint::find(&mut log.read_pool().acquire().await?).await? {
             None => start,
             Some(found) if found.stands(log.reader()).await? => found,
             Some(found) => {

@@ -4,9 +4,8 @@ use domain::{
     ChannelId,
     channel::{Channel, ChannelEvent, ChannelSpec, DisabledBy},
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -54,7 +53,7 @@ impl Model for ChannelRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, id: ChannelId) -> Result<Option<Stored<ChannelRow>>, StoreError> {
+pub async fn find(pool: &Pool, id: ChannelId) -> Result<Option<Stored<ChannelRow>>, StoreError> {
     model::find(pool, &id).await
 }
 
@@ -63,7 +62,7 @@ pub async fn find(pool: &SqlitePool, id: ChannelId) -> Result<Option<Stored<Chan
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<ChannelId>,
     limit: usize,
 ) -> Result<Vec<Stored<ChannelRow>>, StoreError> {

@@ -7,9 +7,8 @@ use domain::{
     Aggregate, Log, api_token::ApiToken, channel::Channel, group::Group, price_list::PriceList,
     settings::Settings, user::User,
 };
-use eventlog::{Component, Inline, Recorded, StoreError};
+use eventlog::{Component, Connection, Inline, Migration, Recorded, StoreError};
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
 
 use crate::{
     channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow, settings::SettingsRow,
@@ -22,12 +21,16 @@ pub struct ControlModels;
 
 impl Inline for ControlModels {
     fn component(&self) -> Component {
-        Component { name: "control", migrations: &[include_str!("control/v1.sql")] }
+        const V1: Migration = Migration {
+            sqlite: include_str!("control/v1.sql"),
+            postgres: include_str!("control/v1.postgres.sql"),
+        };
+        Component { name: "control", migrations: &[V1] }
     }
 
     fn apply<'a>(
         &'a self,
-        connection: &'a mut SqliteConnection,
+        connection: &'a mut Connection,
         events: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
@@ -39,7 +42,7 @@ impl Inline for ControlModels {
     }
 }
 
-async fn take(connection: &mut SqliteConnection, event: &Recorded) -> Result<(), StoreError> {
+async fn take(connection: &mut Connection, event: &Recorded) -> Result<(), StoreError> {
     match event.kind() {
         Channel::KIND => store::<ChannelRow>(connection, event).await,
         ApiToken::KIND => store::<TokenRow>(connection, event).await,

@@ -123,7 +123,7 @@ impl House {
             .log
             .transact(Metadata::default(), move |tx| {
                 Box::pin(async move {
-                    sqlx::query(sql).execute(tx.connection()).await?;
+                    tx.connection().execute(sql).await?;
                     Ok(())
                 })
             })

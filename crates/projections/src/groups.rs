@@ -5,9 +5,8 @@ use domain::{
     group::{Group, GroupEvent},
     price::Ratio,
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -45,7 +44,7 @@ impl Model for GroupRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, name: &GroupName) -> Result<Option<Stored<GroupRow>>, StoreError> {
+pub async fn find(pool: &Pool, name: &GroupName) -> Result<Option<Stored<GroupRow>>, StoreError> {
     model::find(pool, name).await
 }
 
@@ -54,7 +53,7 @@ pub async fn find(pool: &SqlitePool, name: &GroupName) -> Result<Option<Stored<G
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<&GroupName>,
     limit: usize,
 ) -> Result<Vec<Stored<GroupRow>>, StoreError> {

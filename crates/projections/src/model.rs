@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use domain::{Aggregate, TimeStamp};
-use eventlog::{PAGE_MAX, Recorded, StoreError, decode};
+use eventlog::{Connection, PAGE_MAX, Pool, Recorded, StoreError, decode, on};
 use futures_util::TryStreamExt;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor, SqlitePool};
+use sqlx::QueryBuilder;
 
 /// A row, with where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,72 +51,81 @@ pub(crate) fn read<M: Model>(event: &Recorded) -> Result<(M::Key, EventOf<M>), S
 }
 
 /// Takes an event into the table.
-pub(crate) async fn store<M: Model>(
-    connection: &mut SqliteConnection,
-    event: &Recorded,
-) -> Result<(), StoreError> {
+pub(crate) async fn store<M: Model>(connection: &mut Connection, event: &Recorded) -> Result<(), StoreError> {
     let (key, fact) = read::<M>(event)?;
-    let before = find::<M>(&mut *connection, &key).await?;
+    let before = read_row::<M>(connection, &key).await?;
     let created_at = before.as_ref().map_or(event.recorded_at, |before| before.created_at);
     let Some(row) = M::evolve(before.map(|before| before.row), &key, &fact) else {
-        let sql = format!("DELETE FROM {} WHERE id = ?", M::TABLE);
-        sqlx::query(&sql).bind(key.to_string()).execute(connection).await?;
+        let sql = format!("DELETE FROM {} WHERE id = $1", M::TABLE);
+        on!(connection, c => { sqlx::query(&sql).bind(key.to_string()).execute(c).await?; });
         return Ok(());
     };
     let sql = format!(
-        "INSERT INTO {}(id, version, created_at, updated_at, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE \
-         SET version = excluded.version, updated_at = excluded.updated_at, row = excluded.row",
+        "INSERT INTO {}(id, version, created_at, updated_at, \"row\") VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE \
+         SET version = excluded.version, updated_at = excluded.updated_at, \"row\" = excluded.\"row\"",
         M::TABLE
     );
-    sqlx::query(&sql)
-        .bind(key.to_string())
-        .bind(signed(event.version))
-        .bind(created_at.micros())
-        .bind(event.recorded_at.micros())
-        .bind(serde_json::to_string(&row).map_err(StoreError::Encode)?)
-        .execute(connection)
-        .await?;
+    let row = serde_json::to_string(&row).map_err(StoreError::Encode)?;
+    on!(connection, c => {
+        sqlx::query(&sql)
+            .bind(key.to_string())
+            .bind(signed(event.version))
+            .bind(created_at.micros())
+            .bind(event.recorded_at.micros())
+            .bind(row)
+            .execute(c)
+            .await?;
+    });
     Ok(())
 }
 
-pub(crate) async fn find<M: Model>(
-    executor: impl SqliteExecutor<'_>,
+pub(crate) async fn find<M: Model>(pool: &Pool, key: &M::Key) -> Result<Option<Stored<M>>, StoreError> {
+    read_row(&mut pool.acquire().await?, key).await
+}
+
+async fn read_row<M: Model>(
+    connection: &mut Connection,
     key: &M::Key,
 ) -> Result<Option<Stored<M>>, StoreError> {
-    let sql = format!("SELECT row, version, created_at, updated_at FROM {} WHERE id = ?", M::TABLE);
-    let row = sqlx::query_as(&sql).bind(key.to_string()).fetch_optional(executor).await?;
+    let sql = format!("SELECT \"row\", version, created_at, updated_at FROM {} WHERE id = $1", M::TABLE);
+    let row = on!(connection, c => sqlx::query_as(&sql).bind(key.to_string()).fetch_optional(c).await?);
     row.map(stored).transpose()
 }
 
 /// The rows after `after`, by key, that `column` picks where one is given.
 pub(crate) async fn list<M: Model>(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<&M::Key>,
     limit: usize,
     column: Option<(&'static str, String)>,
 ) -> Result<Vec<Stored<M>>, StoreError> {
-    let mut query = QueryBuilder::new(format!(
-        "SELECT row, version, created_at, updated_at FROM {} WHERE id > ",
-        M::TABLE
-    ));
-    query.push_bind(after.map_or_else(String::new, ToString::to_string));
-    if let Some((column, value)) = column {
-        query.push(format!(" AND {column} = ")).push_bind(value);
-    }
-    query.push(" ORDER BY id LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));
-    query.build_query_as().fetch_all(pool).await?.into_iter().map(stored).collect()
+    let rows: Vec<_> = on!(&mut pool.acquire().await?, c => {
+        let mut query = QueryBuilder::new(format!(
+            "SELECT \"row\", version, created_at, updated_at FROM {} WHERE id > ",
+            M::TABLE
+        ));
+        query.push_bind(after.map_or_else(String::new, ToString::to_string));
+        if let Some((column, value)) = column {
+            query.push(format!(" AND {column} = ")).push_bind(value);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));
+        query.build_query_as().fetch_all(c).await?
+    });
+    rows.into_iter().map(stored).collect()
 }
 
 /// Hands out every row, as the connection's transaction sees them.
 pub(crate) async fn each<M: Model>(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     mut take: impl FnMut(M) + Send,
 ) -> Result<(), StoreError> {
-    let sql = format!("SELECT row, version, created_at, updated_at FROM {}", M::TABLE);
-    let mut rows = sqlx::query_as(&sql).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        take(stored::<M>(row)?.row);
-    }
+    let sql = format!("SELECT \"row\", version, created_at, updated_at FROM {}", M::TABLE);
+    on!(connection, c => {
+        let mut rows = sqlx::query_as(&sql).fetch(c);
+        while let Some(row) = rows.try_next().await? {
+            take(stored::<M>(row)?.row);
+        }
+    });
     Ok(())
 }
 

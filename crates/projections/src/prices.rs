@@ -5,9 +5,8 @@ use domain::{
     price::Price,
     price_list::{PriceList, PriceListEvent},
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -49,7 +48,7 @@ impl Model for PriceRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, model: &ModelName) -> Result<Option<Stored<PriceRow>>, StoreError> {
+pub async fn find(pool: &Pool, model: &ModelName) -> Result<Option<Stored<PriceRow>>, StoreError> {
     model::find(pool, model).await
 }
 
@@ -58,7 +57,7 @@ pub async fn find(pool: &SqlitePool, model: &ModelName) -> Result<Option<Stored<
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<&ModelName>,
     limit: usize,
 ) -> Result<Vec<Stored<PriceRow>>, StoreError> {

@@ -4,9 +4,8 @@ use domain::{
     TimeStamp,
     settings::{SETTINGS_ID, Settings, SettingsEvent, SettingsValues},
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -41,7 +40,7 @@ impl Model for SettingsRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool) -> Result<Stored<SettingsRow>, StoreError> {
+pub async fn find(pool: &Pool) -> Result<Stored<SettingsRow>, StoreError> {
     let found = model::find(pool, &SETTINGS_ID.to_owned()).await?;
     Ok(found.unwrap_or_else(|| Stored {
         row: SettingsRow::default(),

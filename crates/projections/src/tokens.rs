@@ -4,9 +4,8 @@ use domain::{
     ApiTokenId, UserId,
     api_token::{ApiToken, ApiTokenEvent, ApiTokenSpec, HashedKey},
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -69,7 +68,7 @@ impl Model for TokenRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, id: ApiTokenId) -> Result<Option<Stored<TokenRow>>, StoreError> {
+pub async fn find(pool: &Pool, id: ApiTokenId) -> Result<Option<Stored<TokenRow>>, StoreError> {
     model::find(pool, &id).await
 }
 
@@ -78,7 +77,7 @@ pub async fn find(pool: &SqlitePool, id: ApiTokenId) -> Result<Option<Stored<Tok
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     user: Option<UserId>,
     after: Option<ApiTokenId>,
     limit: usize,

@@ -7,9 +7,8 @@ use domain::{
     api_token::HashedKey,
     user::{Role, User, UserEvent, UserStatus},
 };
-use eventlog::StoreError;
+use eventlog::{Pool, StoreError};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::{
     Stored,
@@ -80,7 +79,7 @@ impl Model for UserRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find(pool: &SqlitePool, id: UserId) -> Result<Option<Stored<UserRow>>, StoreError> {
+pub async fn find(pool: &Pool, id: UserId) -> Result<Option<Stored<UserRow>>, StoreError> {
     model::find(pool, &id).await
 }
 
@@ -89,7 +88,7 @@ pub async fn find(pool: &SqlitePool, id: UserId) -> Result<Option<Stored<UserRow
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     after: Option<UserId>,
     limit: usize,
 ) -> Result<Vec<Stored<UserRow>>, StoreError> {

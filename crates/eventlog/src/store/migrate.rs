@@ -1,49 +1,80 @@
 //! Tables of each part, brought up to date when the database is opened.
 
 use domain::Log;
-use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
-use super::{Component, LOGS, StoreError};
+use super::{Component, Connection, Dialect, LOGS, StoreError};
+use crate::on;
 
-pub(super) async fn migrate(writer: &mut SqliteConnection, component: Component) -> Result<(), StoreError> {
-    const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions(component TEXT PRIMARY KEY, \
-                         version INTEGER NOT NULL) STRICT, WITHOUT ROWID";
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(TABLE).execute(&mut *tx).await?;
-    let found: i64 = sqlx::query_scalar("SELECT version FROM schema_versions WHERE component = ?")
-        .bind(component.name)
-        .fetch_optional(&mut *tx)
-        .await?
-        .unwrap_or(0);
+/// Two processes that start at once migrate one after the other: any number does that names nothing else.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7310868736)";
+
+pub(super) async fn migrate(writer: &mut Connection, component: Component) -> Result<(), StoreError> {
+    begin(writer).await?;
+    let done = in_transaction(writer, component).await;
+    writer.execute(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    done
+}
+
+async fn begin(writer: &mut Connection) -> Result<(), StoreError> {
+    match writer.dialect() {
+        Dialect::Sqlite => writer.execute("BEGIN IMMEDIATE").await,
+        Dialect::Postgres => {
+            writer.execute("BEGIN").await?;
+            writer.execute(LOCK).await
+        }
+    }
+}
+
+async fn in_transaction(writer: &mut Connection, component: Component) -> Result<(), StoreError> {
+    writer
+        .execute(
+            "CREATE TABLE IF NOT EXISTS schema_versions(component TEXT PRIMARY KEY, version BIGINT NOT NULL)",
+        )
+        .await?;
+    let found: Option<i64> = on!(&mut *writer, c => {
+        sqlx::query_scalar("SELECT version FROM schema_versions WHERE component = $1")
+            .bind(component.name)
+            .fetch_optional(c)
+            .await?
+    });
+    let found = found.unwrap_or(0);
     let known = component.migrations.len();
     let done = usize::try_from(found).unwrap_or(0);
     if done > known {
         return Err(StoreError::NewerDatabase { component: component.name.into(), found, known });
     }
-    for sql in component.migrations.iter().skip(done) {
-        sqlx::raw_sql(sql).execute(&mut *tx).await?;
+    for migration in component.migrations.iter().skip(done) {
+        writer.script(migration.of(writer.dialect())).await?;
     }
-    sqlx::query(
-        "INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT DO UPDATE SET version = excluded.version",
-    )
-    .bind(component.name)
-    .bind(i64::try_from(known).unwrap_or(i64::MAX))
-    .execute(&mut *tx)
-    .await?;
+    on!(&mut *writer, c => {
+        sqlx::query(
+            "INSERT INTO schema_versions VALUES ($1, $2) ON CONFLICT (component) DO UPDATE \
+             SET version = excluded.version",
+        )
+        .bind(component.name)
+        .bind(i64::try_from(known).unwrap_or(i64::MAX))
+        .execute(c)
+        .await?;
+    });
     // A log's id is made with it, so that a restored or foreign log is told apart.
     if component.name == LOGS.name {
         for log in Log::ALL {
-            let id = Uuid::from_bytes(crate::seal::random()?);
-            sqlx::query(
-                "INSERT OR IGNORE INTO heads(log, log_id, position, recorded_at) VALUES (?, ?, 0, 0)",
-            )
-            .bind(log.as_str())
-            .bind(id.as_bytes().as_slice())
-            .execute(&mut *tx)
-            .await?;
+            name(writer, log, Uuid::from_bytes(crate::seal::random()?)).await?;
         }
     }
-    tx.commit().await?;
+    Ok(())
+}
+
+async fn name(writer: &mut Connection, log: Log, id: Uuid) -> Result<(), StoreError> {
+    on!(writer, c => {
+        sqlx::query(
+            "INSERT INTO heads(log, log_id, position, recorded_at) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING",
+        )
+        .bind(log.as_str())
+        .bind(id.as_bytes().as_slice())
+        .execute(c)
+        .await?;
+    });
     Ok(())
 }

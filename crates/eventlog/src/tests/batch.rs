@@ -13,7 +13,7 @@ async fn a_refused_decision_leaves_nothing_and_does_no_harm_to_its_batch() {
     let refused = send::<(), _>(&bench.log, command(2), |tx| {
         Box::pin(async move {
             tx.append(vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:2")]).await?;
-            sqlx::query("INSERT INTO subject_keys VALUES ('user:1', 'k')").execute(tx.connection()).await?;
+            tx.connection().execute("INSERT INTO subject_keys VALUES ('user:1', 'k')").await?;
             Err(Fault::Refused(No))
         })
     });
@@ -42,7 +42,7 @@ async fn a_statement_that_fails_ends_its_own_decision_only() {
     let failed = send(&bench.log, command(1), |tx| {
         Box::pin(async move {
             tx.append(vec![noted(Log::Ledger, "note:1")]).await?;
-            sqlx::query("INSERT INTO nowhere VALUES (1)").execute(tx.connection()).await?;
+            tx.connection().execute("INSERT INTO nowhere VALUES (1)").await?;
             Ok(())
         })
     });
@@ -67,8 +67,8 @@ async fn given_up_by(statement: &'static str) {
     let mut bench = Bench::waiting(Vec::new()).await;
     let given_up = send(&bench.log, command(2), move |tx| {
         Box::pin(async move {
-            sqlx::query(statement).execute(tx.connection()).await?;
-            sqlx::query("INSERT INTO nowhere VALUES (1)").execute(tx.connection()).await?;
+            tx.connection().execute(statement).await?;
+            tx.connection().execute("INSERT INTO nowhere VALUES (1)").await?;
             Ok(())
         })
     });

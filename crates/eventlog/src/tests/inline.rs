@@ -3,10 +3,13 @@ use std::sync::Arc;
 use domain::Log;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use sqlx::SqliteConnection;
 
 use super::bench::{Bench, append, heads, note, noted, send_append};
-use crate::{Component, ExecuteError, Executed, Inline, Recorded, StoreError, StreamAppend};
+use crate::{
+    Component, Connection, ExecuteError, Executed, Inline, Migration, Recorded, StoreError, StreamAppend, on,
+};
+
+const SEEN: &str = "CREATE TABLE seen(log TEXT, position BIGINT)";
 
 /// Keeps what it sees, in memory and in its table, until it sees a payload that says `"fail"`.
 #[derive(Default)]
@@ -16,21 +19,23 @@ struct Seen {
 
 impl Inline for Seen {
     fn component(&self) -> Component {
-        Component { name: "seen", migrations: &["CREATE TABLE seen(log TEXT, position INTEGER) STRICT"] }
+        Component { name: "seen", migrations: &[Migration { sqlite: SEEN, postgres: SEEN }] }
     }
 
     fn apply<'a>(
         &'a self,
-        connection: &'a mut SqliteConnection,
+        connection: &'a mut Connection,
         events: &'a [Recorded],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             for event in events {
-                sqlx::query("INSERT INTO seen VALUES (?, ?)")
-                    .bind(event.log.as_str())
-                    .bind(crate::reader::signed(event.position))
-                    .execute(&mut *connection)
-                    .await?;
+                on!(&mut *connection, c => {
+                    sqlx::query("INSERT INTO seen VALUES ($1, $2)")
+                        .bind(event.log.as_str())
+                        .bind(crate::reader::signed(event.position))
+                        .execute(c)
+                        .await?;
+                });
                 if event.payload.contains("fail") {
                     let (log, position) = (event.log, event.position);
                     return Err(StoreError::Inline {

@@ -1,13 +1,12 @@
 //! Writing events, each with its place, its time and its hash.
 
 use domain::{Log, TimeStamp};
-use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::Tx;
 use crate::{
-    NewEvent, Recorded, StoreError, StreamAppend,
+    Cell, Connection, NewEvent, Recorded, Rows, StoreError, StreamAppend,
     leaf::{Leaf, table},
+    store::partitions,
 };
 
 impl Tx {
@@ -40,13 +39,23 @@ impl Tx {
             }
         }
         for log in Log::ALL {
-            insert(&mut self.connection, log, recorded.iter().filter(|e| e.log == log)).await?;
+            self.make_room(log).await?;
+            insert(&mut self.connection, log, &recorded).await?;
         }
         if recorded.is_empty() {
             return Ok(());
         }
         for model in self.inline.iter() {
             model.apply(&mut self.connection, &recorded).await?;
+        }
+        Ok(())
+    }
+
+    /// In a database that keeps a log in parts: the parts that the next events belong to.
+    async fn make_room(&mut self, log: Log) -> Result<(), StoreError> {
+        let (head, covered) = (self.heads[log as usize].position, &mut self.covered[log as usize]);
+        while head > *covered {
+            *covered = partitions::extend(&mut self.connection, log, *covered, self.partition_events).await?;
         }
         Ok(())
     }
@@ -94,40 +103,36 @@ impl Tx {
     }
 }
 
-/// One event as the insert below takes it: text stays text, never parsed by the database.
-#[derive(Serialize)]
-struct Row<'a>(u64, &'a str, u64, String, &'a str, u32, &'a str, &'a str, i64, String);
+const COLUMNS: [&str; 10] = [
+    "position",
+    "stream",
+    "version",
+    "event_id",
+    "event_type",
+    "schema_version",
+    "payload",
+    "metadata",
+    "recorded_at",
+    "leaf_hash",
+];
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    log: Log,
-    events: impl Iterator<Item = &Recorded>,
-) -> Result<(), StoreError> {
-    let rows: Vec<Row<'_>> = events
-        .map(|event| {
-            Row(
-                event.position,
-                &event.stream,
-                event.version,
-                event.event_id.to_string(),
-                &event.event_type,
-                event.schema_version,
-                &event.payload,
-                &event.metadata,
-                event.recorded_at.micros(),
-                hex::encode(event.leaf_hash),
-            )
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let sql = format!(
-        "INSERT INTO {} SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, \
-         value->>8, unhex(value->>9) FROM json_each(?)",
-        table(log)
-    );
-    let rows = serde_json::to_string(&rows).map_err(StoreError::Encode)?;
-    sqlx::query(&sql).bind(rows).execute(connection).await?;
-    Ok(())
+async fn insert(connection: &mut Connection, log: Log, recorded: &[Recorded]) -> Result<(), StoreError> {
+    let rows: Vec<_> = recorded.iter().filter(|event| event.log == log).map(cells).collect();
+    let sql = format!("INSERT INTO {} SELECT * FROM {{rows}}", table(log));
+    Rows::new(COLUMNS, rows).execute(connection, &sql).await
+}
+
+fn cells(event: &Recorded) -> [Cell<'_>; 10] {
+    [
+        event.position.into(),
+        event.stream.as_str().into(),
+        event.version.into(),
+        Cell::Uuid(event.event_id),
+        event.event_type.as_str().into(),
+        event.schema_version.into(),
+        event.payload.as_str().into(),
+        event.metadata.as_str().into(),
+        event.recorded_at.micros().into(),
+        Cell::Bytes(event.leaf_hash.as_slice().into()),
+    ]
 }

@@ -1,11 +1,10 @@
 //! How far the logs have come inside the transaction.
 
 use domain::{Log, TimeStamp};
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::Tx;
-use crate::{Heads, StoreError, leaf::table};
+use crate::{Connection, Dialect, Heads, StoreError, leaf::table, on, store::partitions};
 
 /// One log's head while the transaction runs.
 #[derive(Clone, Copy, Debug)]
@@ -16,14 +15,38 @@ pub(super) struct Head {
 }
 
 /// What can be put back when a decision is refused.
-pub(crate) struct Mark([Head; 2]);
+pub(crate) struct Mark {
+    heads: [Head; 2],
+    covered: [u64; 2],
+}
 
 impl Tx {
-    /// Begins the transaction where the database stands, whatever became of the one before.
+    /// Begins the transaction where the database stands, whatever became of the one before. Nobody else appends until
+    /// it ends: what is decided in it is decided upon all that is committed.
     pub(crate) async fn begin(&mut self) -> Result<Mark, StoreError> {
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+        match self.connection.dialect() {
+            Dialect::Sqlite => self.connection.execute("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => {
+                self.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+                // A statement of its own: the next one sees what was committed while this one waited.
+                self.connection.execute("SELECT 1 FROM heads ORDER BY log FOR UPDATE").await?;
+            }
+        }
         self.heads = read(&mut self.connection).await?;
+        self.covered = partitions::covered(&mut self.connection).await?;
         Ok(self.mark())
+    }
+
+    /// Undoes whatever is open. A connection that cannot even do that is given up for a new one.
+    pub(crate) async fn recover(&mut self) {
+        if self.connection.execute("ROLLBACK").await.is_ok() || self.connection.dialect() == Dialect::Sqlite {
+            return;
+        }
+        self.connection.close_on_drop();
+        match self.writers.acquire().await {
+            Ok(connection) => self.connection = connection,
+            Err(error) => tracing::error!(%error, "the database cannot be reached; trying again"),
+        }
     }
 
     pub(crate) const fn heads(&self) -> Heads {
@@ -31,18 +54,19 @@ impl Tx {
     }
 
     pub(crate) const fn mark(&self) -> Mark {
-        Mark(self.heads)
+        Mark { heads: self.heads, covered: self.covered }
     }
 
     pub(crate) const fn reset(&mut self, mark: &Mark) {
-        self.heads = mark.0;
+        self.heads = mark.heads;
+        self.covered = mark.covered;
     }
 
     /// Which logs have moved since `mark`, and how far they are.
     pub(crate) fn moved_since(&self, mark: &Mark) -> Heads {
         let mut moved = Heads::default();
         for log in Log::ALL {
-            if self.heads[log as usize].position > mark.0[log as usize].position {
+            if self.heads[log as usize].position > mark.heads[log as usize].position {
                 moved.set(log, self.heads[log as usize].position);
             }
         }
@@ -52,13 +76,15 @@ impl Tx {
     pub(crate) async fn write_heads(&mut self, before: &Mark) -> Result<(), StoreError> {
         for log in Log::ALL {
             let head = self.heads[log as usize];
-            if head.position > before.0[log as usize].position {
-                sqlx::query("UPDATE heads SET position = ?, recorded_at = ? WHERE log = ?")
-                    .bind(crate::reader::signed(head.position))
-                    .bind(head.recorded_at.micros())
-                    .bind(log.as_str())
-                    .execute(&mut self.connection)
-                    .await?;
+            if head.position > before.heads[log as usize].position {
+                on!(&mut self.connection, c => {
+                    sqlx::query("UPDATE heads SET position = $1, recorded_at = $2 WHERE log = $3")
+                        .bind(crate::reader::signed(head.position))
+                        .bind(head.recorded_at.micros())
+                        .bind(log.as_str())
+                        .execute(c)
+                        .await?;
+                });
             }
         }
         Ok(())
@@ -66,17 +92,17 @@ impl Tx {
 }
 
 /// Both heads, each of which must be where its log ends.
-pub(super) async fn read(connection: &mut SqliteConnection) -> Result<[Head; 2], StoreError> {
+pub(super) async fn read(connection: &mut Connection) -> Result<[Head; 2], StoreError> {
     Ok([head(connection, Log::Control).await?, head(connection, Log::Ledger).await?])
 }
 
-async fn head(connection: &mut SqliteConnection, log: Log) -> Result<Head, StoreError> {
+async fn head(connection: &mut Connection, log: Log) -> Result<Head, StoreError> {
     let sql = format!(
-        "SELECT log_id, position, recorded_at, (SELECT COALESCE(MAX(position), 0) FROM {}) FROM heads WHERE log = ?",
+        "SELECT log_id, position, recorded_at, (SELECT COALESCE(MAX(position), 0) FROM {}) FROM heads WHERE log = $1",
         table(log)
     );
     let (log_id, position, recorded_at, last): (Vec<u8>, i64, i64, i64) =
-        sqlx::query_as(&sql).bind(log.as_str()).fetch_one(connection).await?;
+        on!(connection, c => sqlx::query_as(&sql).bind(log.as_str()).fetch_one(c).await?);
     let number = |n| u64::try_from(n).map_err(|_| StoreError::Malformed("position"));
     let (position, last) = (number(position)?, number(last)?);
     if position != last {

@@ -6,8 +6,9 @@ use domain::{
     AccountId, Aggregate, JournalId,
     account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
 };
-use eventlog::{EventLog, ExecuteError, Fault, Metadata, StoreError, StreamAppend, Tx};
-use sqlx::SqliteConnection;
+use eventlog::{
+    Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx, on,
+};
 
 use crate::{
     accounts::{self, append_of},
@@ -17,14 +18,13 @@ use crate::{
     record::{CallPart, Record},
 };
 
-pub(super) async fn cursor(
-    connection: &mut SqliteConnection,
-    journal_id: JournalId,
-) -> Result<Cursor, StoreError> {
-    let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT seq, link FROM journals WHERE journal_id = ?")
-        .bind(journal_id.to_string())
-        .fetch_optional(connection)
-        .await?;
+pub(super) async fn cursor(connection: &mut Connection, journal_id: JournalId) -> Result<Cursor, StoreError> {
+    let row: Option<(i64, Vec<u8>)> = on!(connection, c => {
+        sqlx::query_as("SELECT seq, link FROM journals WHERE journal_id = $1")
+            .bind(journal_id.to_string())
+            .fetch_optional(c)
+            .await?
+    });
     let Some((seq, link)) = row else { return Ok(Cursor::default()) };
     Ok(Cursor {
         seq: u64::try_from(seq).map_err(|_| StoreError::Malformed("journal cursor"))?,
@@ -63,16 +63,19 @@ async fn take(
     }
     batch.remember_ends(tx).await?;
     tx.append(batch.appends).await?;
-    sqlx::query(
-        "INSERT INTO journals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, \
-         link = excluded.link, ingested_at = excluded.ingested_at",
-    )
-    .bind(journal_id.to_string())
-    .bind(i64::try_from(after.seq).unwrap_or(i64::MAX))
-    .bind(after.link.0.as_slice())
-    .bind(tx.now().micros())
-    .execute(tx.connection())
-    .await?;
+    let now = tx.now().micros();
+    on!(tx.connection(), c => {
+        sqlx::query(
+            "INSERT INTO journals VALUES ($1, $2, $3, $4) ON CONFLICT (journal_id) DO UPDATE \
+             SET seq = excluded.seq, link = excluded.link, ingested_at = excluded.ingested_at",
+        )
+        .bind(journal_id.to_string())
+        .bind(i64::try_from(after.seq).unwrap_or(i64::MAX))
+        .bind(after.link.0.as_slice())
+        .bind(now)
+        .execute(c)
+        .await?;
+    });
     Ok(after)
 }
 
@@ -180,11 +183,8 @@ impl Batch {
     }
 
     async fn remember_ends(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO ended_calls SELECT unhex(value->>0), value->>1 FROM json_each(?)")
-            .bind(parts(&self.new_ends)?)
-            .execute(tx.connection())
-            .await?;
-        Ok(())
+        let sql = "INSERT INTO ended_calls SELECT * FROM {rows}";
+        parts(&self.new_ends).execute(tx.connection(), sql).await
     }
 }
 
@@ -204,7 +204,7 @@ fn account_ids(record: &Record) -> Vec<AccountId> {
 
 /// Which of the calls that these records end have ended before.
 async fn ended(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     records: &[(u64, Record)],
 ) -> Result<BTreeSet<CallPart>, StoreError> {
     let ends: Vec<CallPart> = records
@@ -214,13 +214,8 @@ async fn ended(
             _ => None,
         })
         .collect();
-    let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT e.call_id, e.part FROM json_each(?) j \
-         JOIN ended_calls e ON e.call_id = unhex(j.value->>0) AND e.part = j.value->>1",
-    )
-    .bind(parts(&ends)?)
-    .fetch_all(connection)
-    .await?;
+    let sql = "SELECT e.call_id, e.part FROM {rows} JOIN ended_calls e ON e.call_id = r.call_id AND e.part = r.part";
+    let rows: Vec<(Vec<u8>, i64)> = parts(&ends).fetch(connection, sql).await?;
     rows.into_iter()
         .map(|(id, part)| {
             let call_id = uuid::Uuid::from_slice(&id).map_err(|_| StoreError::Malformed("call id"))?;
@@ -230,8 +225,9 @@ async fn ended(
         .collect()
 }
 
-fn parts(calls: &[CallPart]) -> Result<String, StoreError> {
-    let rows: Vec<(String, u32)> =
-        calls.iter().map(|call| (call.call_id.0.simple().to_string(), call.part)).collect();
-    serde_json::to_string(&rows).map_err(StoreError::Encode)
+fn parts(calls: &[CallPart]) -> Rows<'_, 2> {
+    let cells = |call: &'_ CallPart| -> [Cell<'_>; 2] {
+        [Cell::Bytes(call.call_id.0.as_bytes().to_vec().into()), call.part.into()]
+    };
+    Rows::new(["call_id", "part"], calls.iter().map(cells).collect())
 }

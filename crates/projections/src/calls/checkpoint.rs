@@ -1,8 +1,7 @@
 //! How far the usage log has come, and on which log that was.
 
 use domain::Log;
-use eventlog::{LogReader, Recorded, StoreError};
-use sqlx::{SqliteConnection, SqliteExecutor};
+use eventlog::{Connection, LogReader, Recorded, StoreError, on};
 use uuid::Uuid;
 
 use crate::model::{signed, unsigned};
@@ -39,12 +38,13 @@ impl Checkpoint {
     }
 }
 
-pub(super) async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Checkpoint>, StoreError> {
-    let row: Option<(String, i64, Option<String>)> =
-        sqlx::query_as("SELECT log_id, position, event_id FROM checkpoints WHERE projection = ?")
+pub(super) async fn find(connection: &mut Connection) -> Result<Option<Checkpoint>, StoreError> {
+    let row: Option<(String, i64, Option<String>)> = on!(connection, c => {
+        sqlx::query_as("SELECT log_id, position, event_id FROM checkpoints WHERE projection = $1")
             .bind(PROJECTION)
-            .fetch_optional(executor)
-            .await?;
+            .fetch_optional(c)
+            .await?
+    });
     let Some((log_id, position, event_id)) = row else { return Ok(None) };
     let id = |text: String| Uuid::try_parse(&text).map_err(|_| StoreError::Malformed("checkpoint"));
     Ok(Some(Checkpoint {
@@ -56,11 +56,11 @@ pub(super) async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Che
 
 /// Moves it on, unless someone else has: a page is taken in once.
 pub(super) async fn advance(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     from: Checkpoint,
     to: Checkpoint,
 ) -> Result<(), StoreError> {
-    let found = find(&mut *connection).await?.unwrap_or(Checkpoint::start(from.log_id));
+    let found = find(connection).await?.unwrap_or(Checkpoint::start(from.log_id));
     if found != from {
         let stream = format!("checkpoint:{PROJECTION}");
         return Err(StoreError::Conflict { stream, expected: from.position, found: found.position });
@@ -68,14 +68,20 @@ pub(super) async fn advance(
     set(connection, to).await
 }
 
-pub(super) async fn set(connection: &mut SqliteConnection, to: Checkpoint) -> Result<(), StoreError> {
-    sqlx::query("INSERT OR REPLACE INTO checkpoints(projection, log, log_id, position, event_id) VALUES (?, ?, ?, ?, ?)")
+pub(super) async fn set(connection: &mut Connection, to: Checkpoint) -> Result<(), StoreError> {
+    on!(connection, c => {
+        sqlx::query(
+            "INSERT INTO checkpoints(projection, log, log_id, position, event_id) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (projection) DO UPDATE SET log_id = excluded.log_id, position = excluded.position, \
+             event_id = excluded.event_id",
+        )
         .bind(PROJECTION)
         .bind(Log::Ledger.as_str())
         .bind(to.log_id.to_string())
         .bind(signed(to.position))
         .bind(to.event_id.map(|id| id.to_string()))
-        .execute(connection)
+        .execute(c)
         .await?;
+    });
     Ok(())
 }

@@ -1,62 +1,53 @@
 //! A page of the `ledger` log as one statement per kind of change.
 
 use domain::{
-    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, CallId, ChannelId, GroupName, ModelName, Nanos, UserId,
+    AMOUNT_MAX, Aggregate, ChannelId,
     account::{Account, AccountEvent, Attempt, AttemptOutcome, Deduction, Mode, Reconciliation},
 };
-use eventlog::{Recorded, StoreError, decode};
-use serde::Serialize;
-use sqlx::SqliteConnection;
+use eventlog::{Cell, Connection, Recorded, Rows, StoreError, decode};
 
 use crate::model::signed;
 
 const INSERT: &str = "INSERT INTO calls(position, call_id, part, user_id, token_id, account_id, model, group_name, \
      channel_id, mode, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_nanos, \
-     reserved_nanos, flags, attempts, started_at, ended_at) SELECT value->>0, value->>1, value->>2, value->>3, \
-     value->>4, value->>5, value->>6, value->>7, value->>8, value->>9, value->>10, value->>11, value->>12, \
-     value->>13, value->>14, value->>15, value->>16, value->>17, value->>18, value->>19 FROM json_each(?)";
+     reserved_nanos, flags, attempts, started_at, ended_at) SELECT * FROM {rows}";
+
+const COLUMNS: [&str; 20] = [
+    "position",
+    "call_id",
+    "part",
+    "user_id",
+    "token_id",
+    "account_id",
+    "model",
+    "group_name",
+    "channel_id",
+    "mode",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "amount_nanos",
+    "reserved_nanos",
+    "flags",
+    "attempts",
+    "started_at",
+    "ended_at",
+];
 
 /// A row tells what its payer gets back or pays more, so other accounts' corrections find no row.
 const CORRECT: &str = "UPDATE calls SET corrected_nanos = corrected_nanos + c.nanos FROM \
-     (SELECT value->>0 AS call_id, value->>1 AS part, value->>2 AS account_id, SUM(value->>3) AS nanos \
-     FROM json_each(?) GROUP BY 1, 2, 3) AS c \
+     (SELECT call_id, part, account_id, CAST(SUM(nanos) AS BIGINT) AS nanos FROM {rows} GROUP BY 1, 2, 3) AS c \
      WHERE calls.call_id = c.call_id AND calls.part = c.part AND calls.account_id = c.account_id";
 
 /// What a page changes.
 #[derive(Default)]
 pub(super) struct Page {
-    calls: Vec<Line>,
-    corrections: Vec<Corrected>,
+    /// In the order of the statement's columns.
+    calls: Vec<[Cell<'static>; 20]>,
+    /// What one account gets back or pays more for one call.
+    corrections: Vec<[Cell<'static>; 4]>,
 }
-
-/// One call, in the order of the statement's columns.
-#[derive(Serialize)]
-struct Line(
-    u64,
-    CallId,
-    u32,
-    UserId,
-    ApiTokenId,
-    Option<AccountId>,
-    ModelName,
-    GroupName,
-    Option<ChannelId>,
-    Mode,
-    u64,
-    u64,
-    u64,
-    u64,
-    Nanos,
-    Nanos,
-    String,
-    usize,
-    i64,
-    i64,
-);
-
-/// What one account gets back or pays more for one call.
-#[derive(Serialize)]
-struct Corrected(CallId, u32, AccountId, i64);
 
 impl Page {
     pub(super) fn of(events: &[Recorded]) -> Result<Self, StoreError> {
@@ -74,49 +65,56 @@ impl Page {
     fn correct(&mut self, reconciliation: &Reconciliation) {
         self.corrections.extend(reconciliation.corrections.iter().map(|correction| {
             let more = signed(correction.posted_nanos.get()) - signed(correction.refunded_nanos.get());
-            Corrected(reconciliation.call_id, reconciliation.part, correction.account_id, more)
+            [
+                reconciliation.call_id.to_string().into(),
+                reconciliation.part.into(),
+                correction.account_id.to_string().into(),
+                more.into(),
+            ]
         }));
     }
 
     /// Calls first: a correction may stand on the same page.
-    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        if !self.calls.is_empty() {
-            let calls = serde_json::to_string(&self.calls).map_err(StoreError::Encode)?;
-            sqlx::query(INSERT).bind(calls).execute(&mut *connection).await?;
-        }
-        if !self.corrections.is_empty() {
-            let corrections = serde_json::to_string(&self.corrections).map_err(StoreError::Encode)?;
-            sqlx::query(CORRECT).bind(corrections).execute(connection).await?;
-        }
-        Ok(())
+    pub(super) async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
+        Rows::new(COLUMNS, self.calls).execute(connection, INSERT).await?;
+        let columns = ["call_id", "part", "account_id", "nanos"];
+        Rows::new(columns, self.corrections).execute(connection, CORRECT).await
     }
 }
 
-fn line(position: u64, call: Deduction) -> Result<Line, StoreError> {
+fn line(position: u64, call: Deduction) -> Result<[Cell<'static>; 20], StoreError> {
     let usage = &call.usage;
     let cache_writes = usage.cache_write_tokens.saturating_add(usage.cache_write_1h_tokens);
-    Ok(Line(
-        position,
-        call.call_id,
-        call.part,
-        call.user_id,
-        call.token_id,
-        call.charges.first().map(|charge| charge.account_id),
-        call.model,
-        call.group,
-        answered_by(&call.attempts),
-        call.mode,
-        counted(usage.input_tokens),
-        counted(usage.output_tokens),
-        counted(usage.cache_read_tokens),
-        counted(cache_writes),
-        call.amount_nanos,
-        call.reserved_nanos,
-        serde_json::to_string(&call.flags).map_err(StoreError::Encode)?,
-        call.attempts.len(),
-        call.started_at.micros(),
-        call.ended_at.micros(),
-    ))
+    Ok([
+        position.into(),
+        call.call_id.to_string().into(),
+        call.part.into(),
+        call.user_id.to_string().into(),
+        call.token_id.to_string().into(),
+        call.charges.first().map(|charge| charge.account_id.to_string()).into(),
+        call.model.to_string().into(),
+        call.group.to_string().into(),
+        answered_by(&call.attempts).map(|id| id.to_string()).into(),
+        mode(call.mode).into(),
+        counted(usage.input_tokens).into(),
+        counted(usage.output_tokens).into(),
+        counted(usage.cache_read_tokens).into(),
+        counted(cache_writes).into(),
+        call.amount_nanos.get().into(),
+        call.reserved_nanos.get().into(),
+        serde_json::to_string(&call.flags).map_err(StoreError::Encode)?.into(),
+        signed(call.attempts.len() as u64).into(),
+        call.started_at.micros().into(),
+        call.ended_at.micros().into(),
+    ])
+}
+
+/// As its name stands in events.
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Whole => "whole",
+        Mode::Stream => "stream",
+    }
 }
 
 /// The channel that answered; where that is not known, the last that may have.

@@ -1,8 +1,8 @@
 //! Asking the usage log.
 
 use domain::{AccountId, ApiTokenId, CallId, ChannelId, ModelName, TimeStamp, UserId};
-use eventlog::{PAGE_MAX, StoreError};
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use eventlog::{PAGE_MAX, Pool, StoreError, on};
+use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::row::{CallRow, Columns};
 use crate::model::signed;
@@ -37,22 +37,28 @@ const COLUMNS: &str = "SELECT position, call_id, part, user_id, token_id, accoun
 /// # Errors
 /// When the database fails.
 pub async fn list(
-    pool: &SqlitePool,
+    pool: &Pool,
     filter: &CallFilter,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<CallRow>, StoreError> {
-    let mut query = QueryBuilder::new(COLUMNS);
-    query.push_bind(before.map_or(i64::MAX, signed));
-    filter.push(&mut query);
-    query.push(" ORDER BY position DESC LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));
-    let rows: Vec<Columns> = query.build_query_as().fetch_all(pool).await?;
+    let rows: Vec<Columns> = on!(&mut pool.acquire().await?, c => {
+        let mut query = QueryBuilder::new(COLUMNS);
+        query.push_bind(before.map_or(i64::MAX, signed));
+        filter.push(&mut query);
+        query.push(" ORDER BY position DESC LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));
+        query.build_query_as().fetch_all(c).await?
+    });
     rows.into_iter().map(Columns::read).collect()
 }
 
 impl CallFilter {
     /// Only what is asked for stands in the query, so that the index of each is used.
-    fn push<'a>(&'a self, query: &mut QueryBuilder<'a, Sqlite>) {
+    fn push<'a, D: Database>(&self, query: &mut QueryBuilder<'a, D>)
+    where
+        String: Encode<'a, D> + Type<D>,
+        i64: Encode<'a, D> + Type<D>,
+    {
         let texts = [
             (" AND call_id = ", self.call_id.map(|id| id.to_string())),
             (" AND user_id = ", self.user_id.map(|id| id.to_string())),

@@ -29,7 +29,7 @@ pub(super) async fn write(
 pub(super) async fn rebuild(log: &EventLog, start: Checkpoint) -> Result<(), StoreError> {
     let emptied = log.transact(Metadata::default(), move |tx| {
         Box::pin(async move {
-            sqlx::query("DELETE FROM calls").execute(tx.connection()).await?;
+            tx.connection().execute("DELETE FROM calls").await?;
             checkpoint::set(tx.connection(), start).await.map_err(Fault::<Infallible>::Store)
         })
     });

@@ -16,8 +16,7 @@ use domain::{
     settings::{SETTINGS_ID, Settings},
     user::User,
 };
-use eventlog::{LogSnapshot, Recorded, StoreError};
-use sqlx::SqliteConnection;
+use eventlog::{Connection, LogSnapshot, Recorded, StoreError};
 
 use super::token::{TokenEntry, sha256};
 use crate::{
@@ -59,10 +58,7 @@ fn fold<M: Model>(rows: &mut Rows<M>, event: &Recorded) -> Result<(M::Key, Optio
     Ok((key, before))
 }
 
-async fn rows<M: Model>(
-    connection: &mut SqliteConnection,
-    key: fn(&M) -> M::Key,
-) -> Result<Rows<M>, StoreError> {
+async fn rows<M: Model>(connection: &mut Connection, key: fn(&M) -> M::Key) -> Result<Rows<M>, StoreError> {
     let mut rows = Rows::<M>::new();
     model::each(connection, |row: M| {
         rows.insert(key(&row), Arc::new(row));

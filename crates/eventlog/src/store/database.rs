@@ -1,0 +1,114 @@
+//! Which database the logs are in, and how it is connected to.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::{
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Pool, StoreError};
+
+const READERS_MAX: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection to a server is waited for.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// Where both logs are.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// In a file: one process writes it.
+    Sqlite(PathBuf),
+    /// On a server: several control nodes may write.
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// An address that names no database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// It is of another kind.
+    #[error("a database is named as `postgres://user@host:5432/name` or `sqlite:path/to/file.db`")]
+    Scheme,
+    /// It cannot be read.
+    #[error("the database's address cannot be read: {0}")]
+    Malformed(#[source] sqlx::Error),
+}
+
+impl From<&Path> for Database {
+    fn from(path: &Path) -> Self {
+        Self::Sqlite(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Database {
+    fn from(path: &PathBuf) -> Self {
+        Self::Sqlite(path.clone())
+    }
+}
+
+impl FromStr for Database {
+    type Err = DatabaseUrlError;
+
+    fn from_str(url: &str) -> Result<Self, DatabaseUrlError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()));
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(DatabaseUrlError::Scheme);
+        }
+        let options = url.parse::<PgConnectOptions>().map_err(DatabaseUrlError::Malformed)?;
+        Ok(Self::Postgres(Box::new(options.application_name("veloera"))))
+    }
+}
+
+impl Database {
+    /// The one connection that writes.
+    pub(super) async fn writer(&self) -> Result<Pool, StoreError> {
+        Ok(match self {
+            Self::Sqlite(path) => {
+                let options = sqlite(path).create_if_missing(true);
+                Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
+            }
+            Self::Postgres(options) => {
+                // A writer that stalls must not hold the heads against every other one.
+                let options = options.as_ref().clone().options([
+                    ("idle_in_transaction_session_timeout", "5s"),
+                    ("statement_timeout", "30s"),
+                    ("lock_timeout", "5s"),
+                ]);
+                let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_MAX);
+                Pool::Postgres(pool.connect_with(options).await?)
+            }
+        })
+    }
+
+    /// Connections that only read.
+    pub(super) async fn readers(&self) -> Result<Pool, StoreError> {
+        Ok(match self {
+            Self::Sqlite(path) => {
+                let pool = SqlitePoolOptions::new().max_connections(READERS_MAX);
+                Pool::Sqlite(pool.connect_with(sqlite(path).read_only(true)).await?)
+            }
+            Self::Postgres(options) => {
+                let options = options.as_ref().clone().options([("default_transaction_read_only", "on")]);
+                let pool = PgPoolOptions::new().max_connections(READERS_MAX).acquire_timeout(CONNECT_MAX);
+                Pool::Postgres(pool.connect_with(options).await?)
+            }
+        })
+    }
+}
+
+fn sqlite(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: what was committed survives a power loss.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .thread_name(|id| format!("eventlog-sqlite-{id}"))
+}
