@@ -151,6 +151,9 @@ pub enum AccountRefusal {
     /// It takes what belongs to nobody, always.
     #[error("the suspense account stays open")]
     Suspense,
+    /// A lease of that id was granted before, to somebody else, or has ended.
+    #[error("a lease of that id was granted before; ask under another")]
+    LeaseUsed,
     /// A budget's window has ended: what is spent now belongs to the next.
     #[error("the budget's window is over; the next one has begun")]
     WindowOver,

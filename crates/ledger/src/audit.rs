@@ -51,6 +51,12 @@ pub enum Broken {
         /// Which lease.
         lease_id: LeaseId,
     },
+    /// I1: what jobs of the control node have set aside is not what the events say.
+    #[error("I1: {} is kept by an open hold or its events say so, but not both alike", .lease_id.prefixed())]
+    Hold {
+        /// The lease that keeps it.
+        lease_id: LeaseId,
+    },
     /// I2: an account is overdrawn by more than flagged charges explain.
     #[error("I2: {} is overdrawn by {overdrawn} nano-dollars, flagged charges explain {explained}", .account_id.prefixed())]
     Overdrawn {
@@ -161,6 +167,7 @@ pub async fn audit_with(reader: &LogReader, mut seen: impl FnMut(Progress)) -> R
     audit.broken.append(&mut fold.broken);
     fold.compare(&accounts::all(snapshot.connection()).await?, &mut audit.broken);
     fold.leases(&accounts::leases(snapshot.connection()).await?, &mut audit.broken);
+    fold.holds(&accounts::holds::leases(snapshot.connection()).await?, &mut audit.broken);
     fold.cursors(&accounts::cursors(snapshot.connection()).await?, &mut audit.broken);
     audit.broken.truncate(FAULTS_MAX);
     Ok(audit)

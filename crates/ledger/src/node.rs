@@ -7,6 +7,7 @@
 mod heed;
 mod lend;
 mod open;
+mod recalled;
 #[cfg(test)]
 mod tests;
 mod upload;

@@ -1,8 +1,9 @@
 //! What a node asks of the ledger: in process, or over HTTP.
 
-use domain::{AccountId, JournalId, LeaseId, Nanos};
-use futures_util::future::BoxFuture;
+use domain::{AccountId, BudgetId, JournalId, LeaseId, Nanos};
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{chain::Link, journal::Framed, step::Grant};
 
@@ -31,6 +32,8 @@ pub struct ScopeAsk {
     pub floor: Nanos,
     /// What the node spent on the account in the last ten seconds.
     pub rate: Nanos,
+    /// The budget, where the account is one of its windows: such an account is opened at first use.
+    pub budget: Option<BudgetId>,
 }
 
 /// How far a journal was taken in.
@@ -40,6 +43,15 @@ pub struct Cursor {
     pub seq: u64,
     /// Its link.
     pub link: Link,
+}
+
+/// How far a ledger has taken a journal in, and which ledger that is. One that was restored is behind, or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Names the ledger's log.
+    pub log_id: Uuid,
+    /// How far it has the journal.
+    pub cursor: Cursor,
 }
 
 /// Why no quota was granted.
@@ -108,8 +120,8 @@ pub trait LedgerPort: Send + Sync + 'static {
     /// Grants quota on every account that is named, or on none.
     fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>>;
 
-    /// How far a journal was taken in.
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>>;
+    /// How far a journal was taken in, and by which ledger.
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>>;
 
     /// Takes records in, exactly once each, and answers how far the journal is taken in now.
     fn ingest(
@@ -123,4 +135,8 @@ pub trait LedgerPort: Send + Sync + 'static {
         &self,
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>>;
+
+    /// Accounts of which other nodes would be refused quota, as they are: whoever writes this journal gives back what
+    /// no call of its own needs. Ends with the ledger.
+    fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId>;
 }

@@ -50,8 +50,9 @@ pub struct LeaseAsk {
 impl Account {
     pub(super) fn decide_lease(&self, ask: LeaseAsk) -> Result<Vec<AccountEvent>, AccountRefusal> {
         self.usable()?;
-        if self.leases.contains_key(&ask.lease_id) {
-            return Ok(Vec::new());
+        if let Some(lease) = self.leases.get(&ask.lease_id) {
+            let same = lease.journal_id == ask.journal_id;
+            return if same { Ok(Vec::new()) } else { Err(AccountRefusal::LeaseUsed) };
         }
         if self.leases.len() >= LEASES_MAX {
             return Err(AccountRefusal::Leases);
@@ -81,6 +82,13 @@ impl Account {
             Some(0) => Err(AccountRefusal::WindowOver),
             left_ms => Ok(left_ms.unwrap_or(ask.ttl_ms).min(ask.ttl_ms)),
         }
+    }
+
+    /// What other nodes hold of it. Holds are no node's: nobody gives them back when asked.
+    pub fn lent_beside(&self, journal_id: JournalId) -> Nanos {
+        let own = [journal_id, JournalId::HOLDS];
+        let lent = self.leases.values().filter(|lease| !own.contains(&lease.journal_id));
+        lent.fold(Nanos::ZERO, |sum, lease| sum.plus(lease.unsettled()))
     }
 
     pub(super) fn decide_release(&self, lease_id: LeaseId, amount: Nanos) -> Vec<AccountEvent> {

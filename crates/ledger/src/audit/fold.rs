@@ -127,6 +127,15 @@ impl Fold {
         );
     }
 
+    /// A hold is open exactly as long as its leases are.
+    pub(super) fn holds(&self, stored: &BTreeSet<LeaseId>, broken: &mut Vec<Broken>) {
+        let leases = self.accounts.values().flat_map(|account| &account.leases);
+        let held = leases.filter(|(_, lease)| lease.journal_id == JournalId::HOLDS);
+        let folded: BTreeSet<LeaseId> = held.map(|(id, _)| *id).collect();
+        let differing = folded.symmetric_difference(stored);
+        broken.extend(differing.map(|lease_id| Broken::Hold { lease_id: *lease_id }));
+    }
+
     pub(super) fn cursors(&self, stored: &HashMap<JournalId, u64>, broken: &mut Vec<Broken>) {
         for (journal_id, seq) in &self.charged {
             let cursor = stored.get(journal_id).copied().unwrap_or(0);

@@ -25,7 +25,7 @@ impl Node {
                 replay.take(record);
             })?;
         let journal_id = journal.id();
-        let cursor = port.cursor(journal_id).await?;
+        let cursor = port.cursor(journal_id).await?.cursor;
         // Before anything is added: a disk that was rolled back could catch up with the ledger's count by that.
         let place = upload::place_of(&journal, cursor)?;
         for ending in replay.endings(&options.boot_id, clock.wall()) {

@@ -3,6 +3,7 @@
 mod crash;
 mod lend;
 mod random;
+mod recalled;
 
 use std::sync::Arc;
 

@@ -72,7 +72,7 @@ impl Node {
     }
 
     /// Makes what was written durable and uploads it.
-    pub(super) async fn upload(&self) -> Result<(), NodeError> {
+    pub(crate) async fn upload(&self) -> Result<(), NodeError> {
         let mut place = self.place.lock().await;
         let (files, durable) = {
             let mut inner = self.inner.lock();
@@ -82,7 +82,7 @@ impl Node {
             inner.journal.unsynced()
         };
         self.sync(files).await?;
-        let mut cursor = self.port.cursor(self.journal_id).await?;
+        let mut cursor = self.port.cursor(self.journal_id).await?.cursor;
         // An answer may have been lost, or the ledger restored: what it says is what it has.
         self.ingested.send_replace(cursor.seq);
         // What fails on the way leaves no place: the next upload looks for it anew.

@@ -19,7 +19,7 @@ impl World<'_> {
                 format!("node {k} does not have record {} that the ledger knows", known.seq)
             })?;
             if self.touched {
-                let cursor = self.books.bank.cursor(journal_id).await?;
+                let cursor = self.books.bank.cursor(journal_id).await?.cursor;
                 let what = || format!("node {k} is known up to {cursor:?}, and should be up to {known:?}");
                 holds(Rule::Cursors, cursor == known, what)?;
             }

@@ -356,7 +356,7 @@ async fn a_node_whose_ledger_knows_another_end_uploads_and_reserves_nothing_more
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     // Somebody with a copy of the journal was faster.
-    let cursor = ledger.bank.cursor(JOURNAL).await.unwrap();
+    let cursor = ledger.bank.cursor(JOURNAL).await.unwrap().cursor;
     let record = crate::record::Record::Void { call: super::super::whole(call(9)) };
     let payload = record.encode().unwrap();
     let link = cursor.link.next(&payload);
