@@ -93,7 +93,14 @@ impl EventLog {
         database: impl Into<Database>,
         options: LogOptions,
     ) -> Result<(Self, Appender), StoreError> {
-        let database = database.into();
+        Self::open_in_parts(database.into(), options, partitions::PARTITION_EVENTS).await
+    }
+
+    pub(crate) async fn open_in_parts(
+        database: Database,
+        options: LogOptions,
+        partition_events: u64,
+    ) -> Result<(Self, Appender), StoreError> {
         let writers = database.writer().await?;
         let mut writer = writers.acquire().await?;
         let inline: Arc<[Arc<dyn Inline>]> = options.inline.into();
@@ -102,15 +109,8 @@ impl EventLog {
             migrate(&mut writer, component).await?;
         }
         let reader = LogReader::new(database.readers().await?).await?;
-        let tx = Tx::new(
-            writers,
-            writer,
-            inline,
-            options.clock,
-            options.sealer.clone(),
-            partitions::PARTITION_EVENTS,
-        )
-        .await?;
+        let sealer = options.sealer.clone();
+        let tx = Tx::new(writers, writer, inline, options.clock, sealer, partition_events).await?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (heads_tx, heads) = watch::channel(tx.heads());
         let log = Self { jobs, heads, reader, sealer: options.sealer };

@@ -67,7 +67,7 @@ impl FromStr for Database {
 
 impl Database {
     /// The one connection that writes.
-    pub(super) async fn writer(&self) -> Result<Pool, StoreError> {
+    pub(crate) async fn writer(&self) -> Result<Pool, StoreError> {
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = sqlite(path).create_if_missing(true);
@@ -87,7 +87,7 @@ impl Database {
     }
 
     /// Connections that only read.
-    pub(super) async fn readers(&self) -> Result<Pool, StoreError> {
+    pub(crate) async fn readers(&self) -> Result<Pool, StoreError> {
         Ok(match self {
             Self::Sqlite(path) => {
                 let pool = SqlitePoolOptions::new().max_connections(READERS_MAX);

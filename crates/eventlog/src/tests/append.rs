@@ -4,12 +4,19 @@ use domain::{
     price::Ratio,
 };
 
-use super::bench::{Bench, MORNING_US, append, heads, note, noted, transact};
+use rstest::rstest;
+
+use super::bench::{
+    Bench, MORNING_US,
+    Store::{self, Postgres, Sqlite},
+    append, heads, note, noted, transact,
+};
 use crate::{ExecuteError, Metadata, NewEvent, StoreError, StreamAppend, decode};
 
+#[rstest]
 #[tokio::test]
-async fn an_append_over_several_streams_and_both_logs_stands_whole() {
-    let bench = Bench::new().await;
+async fn an_append_over_several_streams_and_both_logs_stands_whole(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let appends = vec![
         noted(Log::Ledger, "note:1"),
         noted(Log::Control, "note:1"),
@@ -23,9 +30,12 @@ async fn an_append_over_several_streams_and_both_logs_stands_whole() {
     assert_eq!(bench.all(Log::Control).await.len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_to_a_stream_that_has_moved_is_a_conflict_and_leaves_nothing() {
-    let bench = Bench::new().await;
+async fn an_append_to_a_stream_that_has_moved_is_a_conflict_and_leaves_nothing(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
     let stale = StreamAppend { expected: Some(0), ..noted(Log::Ledger, "note:1") };
     let outcome = append(&bench.log, vec![noted(Log::Control, "note:1"), stale]).await;
@@ -38,17 +48,21 @@ async fn an_append_to_a_stream_that_has_moved_is_a_conflict_and_leaves_nothing()
     assert_eq!(append(&bench.log, vec![fresh]).await.unwrap(), heads(0, 2));
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_same_stream_name_in_the_other_log_is_another_stream() {
-    let bench = Bench::new().await;
+async fn the_same_stream_name_in_the_other_log_is_another_stream(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
     let new = StreamAppend { expected: Some(0), ..noted(Log::Ledger, "note:1") };
     assert_eq!(append(&bench.log, vec![new]).await.unwrap(), heads(0, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn time_rises_with_the_position_even_when_the_clock_goes_back() {
-    let bench = Bench::new().await;
+async fn time_rises_with_the_position_even_when_the_clock_goes_back(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     for now in [MORNING_US, MORNING_US - 5_000_000, MORNING_US - 9_000_000, MORNING_US + 7] {
         bench.clock.set(now);
         append(&bench.log, vec![noted(Log::Ledger, "note:1"), noted(Log::Ledger, "note:2")]).await.unwrap();
@@ -58,9 +72,10 @@ async fn time_rises_with_the_position_even_when_the_clock_goes_back() {
     assert_eq!(after, [0, 1, 2, 3, 4, 5, 7, 8]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_character_comes_back_as_it_was_written() {
-    let bench = Bench::new().await;
+async fn every_character_comes_back_as_it_was_written(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let odd = "'\"\\ \u{0} \u{1f} \u{7f} \u{2028} \u{fffd} ä 😀 %s $.a ] 1e999 9007199254740993";
     let payload = serde_json::to_string(odd).unwrap();
     let stream = "note:'\"\\ä😀$.[0]";
@@ -79,7 +94,7 @@ async fn every_character_comes_back_as_it_was_written() {
 
 /// `event` as something that was stored.
 async fn stored(event: NewEvent) -> crate::Recorded {
-    let bench = Bench::new().await;
+    let bench = Bench::new(Sqlite).await;
     append(&bench.log, vec![StreamAppend { events: vec![event], ..noted(Log::Control, "group:vip") }])
         .await
         .unwrap();
@@ -109,9 +124,12 @@ async fn an_event_of_a_newer_program_is_told_from_a_damaged_one() {
     assert!(matches!(outcome, Err(StoreError::Decode { position: 1, .. })), "{outcome:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_aggregate_is_loaded_with_what_the_same_decision_appended() {
-    let bench = Bench::new().await;
+async fn an_aggregate_is_loaded_with_what_the_same_decision_appended(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let name = GroupName::new("vip").unwrap();
     let created = GroupEvent::Created { name: name.clone(), ratio: Ratio::ONE };
     let append =

@@ -1,31 +1,33 @@
 use domain::Log;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::bench::{Bench, append, noted};
-use crate::{LogFault, Recorded, StoreError, verify};
+use rstest::rstest;
+
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, noted,
+};
+use crate::{Connection, LogFault, Recorded, StoreError, on, verify};
 
 const LOG: Log = Log::Ledger;
 
 /// Three events: two of `note:1`, then one of `note:2`; and a way past the triggers.
-async fn tampered(statements: &[&str]) -> Bench {
-    let bench = Bench::new().await;
+async fn tampered(store: Store, statements: &[&str]) -> Bench {
+    let bench = Bench::new(store).await;
     for stream in ["note:1", "note:1", "note:2"] {
         append(&bench.log, vec![noted(LOG, stream)]).await.unwrap();
     }
-    let mut raw = bench.raw().await;
-    for trigger in ["update", "delete", "replace"] {
-        run(&mut raw, &format!("DROP TRIGGER ledger_events_no_{trigger}")).await;
-    }
+    bench.disarm().await;
     for statement in statements {
-        run(&mut raw, statement).await;
+        run(&mut bench.raw().await, statement).await;
     }
     bench
 }
 
-async fn run(raw: &mut SqliteConnection, statement: &str) {
-    let changed = sqlx::query(statement).execute(raw).await.unwrap().rows_affected();
-    assert!(statement.starts_with("DROP") || changed == 1, "{statement} hit {changed} rows");
+async fn run(raw: &mut Connection, statement: &str) {
+    let changed = on!(raw, c => sqlx::query(statement).execute(c).await.unwrap().rows_affected());
+    assert_eq!(changed, 1, "{statement} hit {changed} rows");
 }
 
 async fn faults_up_to(bench: &Bench, faults_max: usize) -> (Vec<LogFault>, Vec<u64>) {
@@ -50,19 +52,30 @@ async fn forge(bench: &Bench, position: u64, set: &str) {
     run(&mut raw, &format!("UPDATE ledger_events SET {set} WHERE position = {position}")).await;
     let events = bench.log.reader().search(LOG, position - 1, 1, &crate::Filter::default()).await.unwrap();
     let hash = events[0].expected_hash(bench.log.reader().log_id(LOG));
-    let set =
-        format!("UPDATE ledger_events SET leaf_hash = x'{}' WHERE position = {position}", hex::encode(hash));
+    let hash = bytes(bench.store, &hex::encode(hash));
+    let set = format!("UPDATE ledger_events SET leaf_hash = {hash} WHERE position = {position}");
     run(&mut raw, &set).await;
 }
 
+fn bytes(store: Store, hex: &str) -> String {
+    match store {
+        Sqlite => format!("x'{hex}'"),
+        Postgres => format!("'\\x{hex}'::bytea"),
+    }
+}
+
+#[rstest]
 #[tokio::test]
-async fn an_untouched_log_has_no_faults_and_every_event_is_visited() {
-    let bench = tampered(&[]).await;
+async fn an_untouched_log_has_no_faults_and_every_event_is_visited(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &[]).await;
     assert_eq!(faults_up_to(&bench, 100).await, (Vec::new(), vec![1, 2, 3]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence() {
+async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     for set in [
         "payload = '{ }'",
         "metadata = '{ }'",
@@ -70,41 +83,45 @@ async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence() {
         "schema_version = 2",
         "event_id = '00000000-0000-0000-0000-000000000000'",
         "recorded_at = recorded_at + 1",
-        "leaf_hash = zeroblob(32)",
+        &format!("leaf_hash = {}", bytes(store, &"00".repeat(32))),
     ] {
         // The last event, so that nothing comes after it that the change could disturb.
-        let bench = tampered(&[&format!("UPDATE ledger_events SET {set} WHERE position = 3")]).await;
+        let bench = tampered(store, &[&format!("UPDATE ledger_events SET {set} WHERE position = 3")]).await;
         let changed = vec![LogFault::Changed { log: LOG, position: 3 }];
         assert_eq!(faults_up_to(&bench, 100).await, (changed, vec![1, 2]), "{set}");
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_hole_shows_where_it_is_and_a_reader_stops_there() {
-    let bench = tampered(&["DELETE FROM ledger_events WHERE position = 2"]).await;
+async fn a_hole_shows_where_it_is_and_a_reader_stops_there(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &["DELETE FROM ledger_events WHERE position = 2"]).await;
     assert_eq!(faults(&bench).await, [LogFault::Hole { log: LOG, expected: 2, found: 3 }]);
     let read = bench.log.reader().read(LOG, 0, 100).await;
     assert!(matches!(read, Err(StoreError::Hole { log: LOG, expected: 2, found: 3 })), "{read:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_lost_end_shows_and_nothing_is_appended_behind_it() {
-    let bench = tampered(&["DELETE FROM ledger_events WHERE position = 3"]).await;
+async fn a_lost_end_shows_and_nothing_is_appended_behind_it(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &["DELETE FROM ledger_events WHERE position = 3"]).await;
     assert_eq!(faults(&bench).await, [LogFault::Head { log: LOG, head: 3, last: 2 }]);
     assert!(append(&bench.log, vec![noted(LOG, "note:1")]).await.is_err());
     let outcome = bench.reopened().await.map(|_| ());
     assert!(matches!(outcome, Err(StoreError::Head { log: LOG, head: 3, last: 2 })), "{outcome:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_event_behind_the_head_shows() {
-    let bench = tampered(&["UPDATE heads SET position = 2 WHERE log = 'ledger'"]).await;
+async fn an_event_behind_the_head_shows(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &["UPDATE heads SET position = 2 WHERE log = 'ledger'"]).await;
     assert_eq!(faults(&bench).await, [LogFault::Head { log: LOG, head: 2, last: 3 }]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_wrong_version_shows_even_under_a_right_hash() {
-    let bench = tampered(&[]).await;
+async fn a_wrong_version_shows_even_under_a_right_hash(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &[]).await;
     forge(&bench, 3, "version = 5").await;
     let stream = "note:2".to_owned();
     assert_eq!(
@@ -113,17 +130,19 @@ async fn a_wrong_version_shows_even_under_a_right_hash() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn time_that_goes_back_shows_even_under_a_right_hash() {
-    let bench = tampered(&[]).await;
+async fn time_that_goes_back_shows_even_under_a_right_hash(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = tampered(store, &[]).await;
     forge(&bench, 3, "recorded_at = 1").await;
     assert_eq!(faults(&bench).await, [LogFault::Time { log: LOG, position: 3 }]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_audit_stops_at_as_many_faults_as_are_wanted() {
+async fn an_audit_stops_at_as_many_faults_as_are_wanted(#[values(Sqlite, Postgres)] store: Store) {
     let hide = "UPDATE ledger_events SET payload = '[]' WHERE position = ";
-    let bench = tampered(&[&format!("{hide}1"), &format!("{hide}2"), &format!("{hide}3")]).await;
+    let bench = tampered(store, &[&format!("{hide}1"), &format!("{hide}2"), &format!("{hide}3")]).await;
     assert_eq!(faults(&bench).await.len(), 3);
     assert_eq!(faults_up_to(&bench, 2).await.0.len(), 2);
 }

@@ -1,15 +1,24 @@
 use domain::Log;
 
-use super::bench::{Bench, No, append, command, heads, noted, send, send_append};
+use rstest::rstest;
+
+use super::bench::{
+    Bench, No,
+    Store::{self, Postgres, Sqlite},
+    append, command, heads, noted, send, send_append,
+};
 use crate::{ExecuteError, Executed, Fault, StoreError};
 
 fn done(control: u64, ledger: u64) -> Executed<()> {
     Executed::Done { value: (), positions: heads(control, ledger) }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_decision_leaves_nothing_and_does_no_harm_to_its_batch() {
-    let mut bench = Bench::waiting(Vec::new()).await;
+async fn a_refused_decision_leaves_nothing_and_does_no_harm_to_its_batch(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let mut bench = Bench::waiting(store, Vec::new()).await;
     let refused = send::<(), _>(&bench.log, command(2), |tx| {
         Box::pin(async move {
             tx.append(vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:2")]).await?;
@@ -32,13 +41,13 @@ async fn a_refused_decision_leaves_nothing_and_does_no_harm_to_its_batch() {
     );
     let control = bench.all(Log::Control).await;
     assert_eq!(control.iter().map(|event| event.version).collect::<Vec<_>>(), [1, 2]);
-    let keys = sqlx::query("SELECT 1 FROM subject_keys").fetch_all(&mut bench.raw().await).await.unwrap();
-    assert!(keys.is_empty());
+    assert_eq!(bench.count("SELECT COUNT(*) FROM subject_keys").await, 0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_statement_that_fails_ends_its_own_decision_only() {
-    let mut bench = Bench::waiting(Vec::new()).await;
+async fn a_statement_that_fails_ends_its_own_decision_only(#[values(Sqlite, Postgres)] store: Store) {
+    let mut bench = Bench::waiting(store, Vec::new()).await;
     let failed = send(&bench.log, command(1), |tx| {
         Box::pin(async move {
             tx.append(vec![noted(Log::Ledger, "note:1")]).await?;
@@ -52,19 +61,25 @@ async fn a_statement_that_fails_ends_its_own_decision_only() {
     assert_eq!(*outcomes[1].as_ref().unwrap(), done(0, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn when_the_database_gives_up_a_transaction_everyone_in_it_hears_why_and_the_next_one_works() {
+async fn when_the_database_gives_up_a_transaction_everyone_in_it_hears_why_and_the_next_one_works(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
     // What SQLite does by itself when the disk is full.
-    given_up_by("ROLLBACK").await;
+    given_up_by(store, "ROLLBACK").await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_failed_transaction_that_is_still_open_is_undone_before_the_next_one() {
-    given_up_by("RELEASE job").await;
+async fn a_failed_transaction_that_is_still_open_is_undone_before_the_next_one(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    given_up_by(store, "RELEASE job").await;
 }
 
-async fn given_up_by(statement: &'static str) {
-    let mut bench = Bench::waiting(Vec::new()).await;
+async fn given_up_by(store: Store, statement: &'static str) {
+    let mut bench = Bench::waiting(store, Vec::new()).await;
     let given_up = send(&bench.log, command(2), move |tx| {
         Box::pin(async move {
             tx.connection().execute(statement).await?;
@@ -90,9 +105,12 @@ async fn given_up_by(statement: &'static str) {
     assert_eq!(again.unwrap(), done(0, 1), "what did not stand is not remembered");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_decision_that_panics_leaves_nothing_and_the_others_stand() {
-    let mut bench = Bench::waiting(Vec::new()).await;
+async fn a_decision_that_panics_leaves_nothing_and_the_others_stand(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let mut bench = Bench::waiting(store, Vec::new()).await;
     let panics = send(&bench.log, command(1), |tx| {
         Box::pin(async move {
             tx.append(vec![noted(Log::Ledger, "note:1")]).await?;
@@ -105,9 +123,12 @@ async fn a_decision_that_panics_leaves_nothing_and_the_others_stand() {
     assert_eq!(*outcomes[1].as_ref().unwrap(), done(0, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_decision_that_goes_on_after_a_failed_append_does_not_stand() {
-    let bench = Bench::new().await;
+async fn a_decision_that_goes_on_after_a_failed_append_does_not_stand(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let went_on = send(&bench.log, command(1), |tx| {
         Box::pin(async move {
             let mut conflicting = noted(Log::Ledger, "note:2");
@@ -121,9 +142,12 @@ async fn a_decision_that_goes_on_after_a_failed_append_does_not_stand() {
     assert_eq!(append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap(), heads(0, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn once_the_appender_has_ended_the_log_says_that_it_is_closed() {
-    let bench = Bench::new().await;
+async fn once_the_appender_has_ended_the_log_says_that_it_is_closed(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let log = bench.log.clone();
     drop(bench);
     let outcome = append(&log, vec![noted(Log::Ledger, "note:1")]).await;

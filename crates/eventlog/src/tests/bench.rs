@@ -1,22 +1,19 @@
 //! A log in a directory of its own, with a clock that is set by hand.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use domain::{CommandId, Log, TimeStamp};
 use futures_util::future::{BoxFuture, join, join_all};
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    Appender, Clock, Command, EventLog, ExecuteError, Executed, Fault, Heads, Inline, LogOptions, MasterKey,
-    Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, Tx,
+    Appender, Clock, Command, Connection, Database, EventLog, ExecuteError, Executed, Fault, Heads, Inline,
+    LogOptions, MasterKey, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, Tx, on,
+    store::partitions::PARTITION_EVENTS,
 };
 
 /// The business says no.
@@ -43,34 +40,80 @@ impl Clock for Hand {
     }
 }
 
+/// Which kind of database a log is in: what the log promises, it promises in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Store {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of one test's own, gone with it.
+enum Place {
+    File(tempfile::TempDir),
+    Server(servers::Database),
+}
+
+impl Place {
+    async fn new(store: Store) -> Self {
+        match store {
+            Store::Sqlite => Self::File(tempfile::tempdir().unwrap()),
+            Store::Postgres => Self::Server(servers::postgres().database().await),
+        }
+    }
+
+    fn database(&self) -> Database {
+        match self {
+            // A name that would mean something in a URL.
+            Self::File(dir) => Database::Sqlite(dir.path().join("log?mode=memory#1.db")),
+            Self::Server(database) => database.url.parse().unwrap(),
+        }
+    }
+}
+
 pub(super) struct Bench {
     pub(super) clock: Arc<Hand>,
     pub(super) log: EventLog,
+    pub(super) store: Store,
     inline: Vec<Arc<dyn Inline>>,
+    partition_events: u64,
     waiting: Option<Appender>,
     tasks: JoinSet<()>,
-    dir: tempfile::TempDir,
+    place: Place,
 }
 
 impl Bench {
     /// A log whose appender works.
-    pub(super) async fn new() -> Self {
-        Self::with(Vec::new()).await
+    pub(super) async fn new(store: Store) -> Self {
+        Self::with(store, Vec::new()).await
     }
 
     /// A log with inline read models whose appender works.
-    pub(super) async fn with(inline: Vec<Arc<dyn Inline>>) -> Self {
-        let mut bench = Self::waiting(inline).await;
+    pub(super) async fn with(store: Store, inline: Vec<Arc<dyn Inline>>) -> Self {
+        let mut bench = Self::waiting(store, inline).await;
         bench.start();
         bench
     }
 
     /// A log whose appender has not begun: what is sent waits, to become one batch.
-    pub(super) async fn waiting(inline: Vec<Arc<dyn Inline>>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub(super) async fn waiting(store: Store, inline: Vec<Arc<dyn Inline>>) -> Self {
+        Self::parted(store, inline, PARTITION_EVENTS).await
+    }
+
+    /// The same, in parts of so many events.
+    pub(super) async fn parted(store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
+        let place = Place::new(store).await;
         let clock = Arc::new(Hand(AtomicI64::new(MORNING_US)));
-        let (log, appender) = open(&dir, &clock, &inline).await.unwrap();
-        Self { clock, log, inline, waiting: Some(appender), tasks: JoinSet::new(), dir }
+        let (log, appender) = open(place.database(), &clock, &inline, partition_events).await.unwrap();
+        Self {
+            clock,
+            log,
+            store,
+            inline,
+            partition_events,
+            waiting: Some(appender),
+            tasks: JoinSet::new(),
+            place,
+        }
     }
 
     pub(super) fn start(&mut self) {
@@ -85,32 +128,51 @@ impl Bench {
 
     /// Ends the process that writes and tries to start it again.
     pub(super) async fn reopened(self) -> Result<Self, StoreError> {
-        let Self { clock, log, inline, dir, mut tasks, .. } = self;
+        let Self { clock, log, store, inline, partition_events, place, mut tasks, .. } = self;
         drop(log);
         while let Some(ended) = tasks.join_next().await {
             ended.unwrap();
         }
-        let (log, appender) = open(&dir, &clock, &inline).await?;
-        let mut bench = Self { clock, log, inline, waiting: Some(appender), tasks, dir };
+        let (log, appender) = open(place.database(), &clock, &inline, partition_events).await?;
+        let waiting = Some(appender);
+        let mut bench = Self { clock, log, store, inline, partition_events, waiting, tasks, place };
         bench.start();
         Ok(bench)
     }
 
-    /// Another process that writes the same file.
+    /// Another process that writes the same database.
     pub(super) async fn second_writer(&mut self) -> EventLog {
-        let (log, appender) = open(&self.dir, &self.clock, &self.inline).await.unwrap();
+        let opened = open(self.place.database(), &self.clock, &self.inline, self.partition_events);
+        let (log, appender) = opened.await.unwrap();
         self.tasks.spawn(appender.run());
         log
     }
 
-    pub(super) fn path(&self) -> PathBuf {
-        path(&self.dir)
+    pub(super) fn database(&self) -> Database {
+        self.place.database()
     }
 
-    /// The file, past everything that this crate does.
-    pub(super) async fn raw(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.path());
-        SqliteConnection::connect_with(&options).await.unwrap()
+    /// The database, past everything that this crate does.
+    pub(super) async fn raw(&self) -> Connection {
+        self.database().writer().await.unwrap().acquire().await.unwrap()
+    }
+
+    /// The one number that a query answers with.
+    pub(super) async fn count(&self, sql: &str) -> i64 {
+        on!(&mut self.raw().await, c => sqlx::query_scalar(sql).fetch_one(c).await.unwrap())
+    }
+
+    /// Lets events be changed, as whoever owns the database can.
+    pub(super) async fn disarm(&self) {
+        let triggers: &[&str] = match self.store {
+            Store::Sqlite => &["no_update", "no_delete", "no_replace"],
+            Store::Postgres => &["no_change", "no_truncate"],
+        };
+        let mut raw = self.raw().await;
+        for trigger in triggers {
+            let on = if self.store == Store::Postgres { " ON ledger_events" } else { "" };
+            raw.execute(&format!("DROP TRIGGER ledger_events_{trigger}{on}")).await.unwrap();
+        }
     }
 
     /// The whole log, read.
@@ -119,20 +181,16 @@ impl Bench {
     }
 }
 
-fn path(dir: &tempfile::TempDir) -> PathBuf {
-    // A name that would mean something in a URL.
-    dir.path().join("log?mode=memory#1.db")
-}
-
 async fn open(
-    dir: &tempfile::TempDir,
+    database: Database,
     clock: &Arc<Hand>,
     inline: &[Arc<dyn Inline>],
+    partition_events: u64,
 ) -> Result<(EventLog, Appender), StoreError> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let sealer = Sealer::new(&MasterKey::from_hex(&"07".repeat(32))?);
     let options = LogOptions { clock, inline: inline.to_vec(), components: Vec::new(), sealer };
-    EventLog::open(&path(dir), options).await
+    EventLog::open_in_parts(database, options, partition_events).await
 }
 
 pub(super) fn note(text: &str) -> NewEvent {

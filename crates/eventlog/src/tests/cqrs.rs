@@ -9,7 +9,13 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::bench::{Bench, append, noted};
+use rstest::rstest;
+
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, noted,
+};
 use crate::{Cqrs, CqrsError, CqrsEvent, CqrsStore, NewEvent, StreamAppend};
 
 fn framework<A: Aggregate>(bench: &Bench) -> CqrsFramework<Cqrs<A>, CqrsStore> {
@@ -20,9 +26,12 @@ fn create() -> GroupCommand {
     GroupCommand::Create { name: GroupName::new("vip").unwrap(), ratio: Ratio::ONE }
 }
 
+#[rstest]
 #[tokio::test]
-async fn our_aggregates_run_in_the_framework_and_every_event_is_applied_once() {
-    let bench = Bench::new().await;
+async fn our_aggregates_run_in_the_framework_and_every_event_is_applied_once(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let (framework, store) = (framework::<Account>(&bench), CqrsStore::new(bench.log.clone()));
     let account_id = AccountId(Uuid::from_u128(1));
     let id = account_id.to_string();
@@ -43,9 +52,10 @@ async fn our_aggregates_run_in_the_framework_and_every_event_is_applied_once() {
     assert!(bench.all(Log::Ledger).await[3].metadata.contains("usr_1"));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refusal_comes_through_the_framework() {
-    let bench = Bench::new().await;
+async fn a_refusal_comes_through_the_framework(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let outcome = framework::<Group>(&bench).execute("vip", GroupCommand::Delete).await;
     assert!(
         matches!(outcome, Err(AggregateError::UserError(CqrsError(GroupRefusal::Unknown)))),
@@ -54,9 +64,12 @@ async fn a_refusal_comes_through_the_framework() {
     assert!(bench.all(Log::Control).await.is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_committed_comes_back_with_the_positions_it_has_in_the_log() {
-    let bench = Bench::new().await;
+async fn what_is_committed_comes_back_with_the_positions_it_has_in_the_log(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
     let store = CqrsStore::new(bench.log.clone());
     let loaded = EventStore::<Cqrs<Group>>::load_aggregate(&store, "vip").await.unwrap();
@@ -102,9 +115,12 @@ impl EventStore<Cqrs<Group>> for Raced {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn whoever_comes_second_hears_of_a_conflict_and_has_changed_nothing() {
-    let bench = Bench::new().await;
+async fn whoever_comes_second_hears_of_a_conflict_and_has_changed_nothing(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let (log, store) = (bench.log.clone(), CqrsStore::new(bench.log.clone()));
     let framework = CqrsFramework::<Cqrs<Group>, _>::new(Raced(store, bench), Vec::new(), ());
     let outcome = framework.execute("vip", create()).await;

@@ -1,34 +1,44 @@
 use domain::Log;
 use uuid::Uuid;
 
-use super::bench::{Bench, append, heads, noted, send_append};
-use crate::{Executed, StoreError, connect_read_only};
+use rstest::rstest;
 
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, heads, noted, send_append,
+};
+use crate::{Database, Executed, StoreError, connect_read_only};
+
+#[rstest]
 #[tokio::test]
-async fn the_database_refuses_to_change_drop_or_replace_an_event() {
-    let bench = Bench::new().await;
+async fn the_database_refuses_to_change_drop_or_replace_an_event(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await.unwrap();
-    let mut raw = bench.raw().await;
     for table in ["control_events", "ledger_events"] {
         let rest = format!(
             "version, event_id, event_type, schema_version, '[]', metadata, recorded_at, leaf_hash FROM {table}"
         );
-        for statement in [
-            format!("UPDATE {table} SET payload = '[]'"),
-            format!("DELETE FROM {table}"),
-            format!("REPLACE INTO {table} SELECT position, 'note:2', {rest}"),
-            format!("REPLACE INTO {table} SELECT 2, stream, {rest}"),
-        ] {
-            let refused = sqlx::query(&statement).execute(&mut raw).await.unwrap_err().to_string();
+        let of_the_store = match store {
+            Sqlite => [
+                format!("REPLACE INTO {table} SELECT position, 'note:2', {rest}"),
+                format!("REPLACE INTO {table} SELECT 2, stream, {rest}"),
+            ],
+            Postgres => [format!("TRUNCATE {table} CASCADE"), format!("TRUNCATE {table}_1")],
+        };
+        let of_both = [format!("UPDATE {table} SET payload = '[]'"), format!("DELETE FROM {table}")];
+        for statement in of_both.iter().chain(&of_the_store) {
+            let refused = bench.raw().await.execute(statement).await.unwrap_err().to_string();
             assert!(refused.contains("append-only"), "{statement}: {refused}");
         }
     }
     assert_eq!(bench.all(Log::Ledger).await[0].payload, "{}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_reopened_log_goes_on_where_it_was() {
-    let bench = Bench::new().await;
+async fn a_reopened_log_goes_on_where_it_was(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let first =
         send_append(&bench.log, 1, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await;
     assert_eq!(first.unwrap(), Executed::Done { value: (), positions: heads(1, 1) });
@@ -45,19 +55,21 @@ async fn a_reopened_log_goes_on_where_it_was() {
     assert!(ledger[1].recorded_at > ledger[0].recorded_at, "though the clock went back in between");
 }
 
+#[rstest]
 #[tokio::test]
-async fn two_installations_have_logs_of_their_own() {
-    let (one, other) = (Bench::new().await, Bench::new().await);
+async fn two_installations_have_logs_of_their_own(#[values(Sqlite, Postgres)] store: Store) {
+    let (one, other) = (Bench::new(store).await, Bench::new(store).await);
     let ids = [&one, &other].map(|bench| Log::ALL.map(|log| bench.log.reader().log_id(log))).concat();
     assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), 4);
     assert!(!ids.contains(&Uuid::nil()));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_refused() {
-    let bench = Bench::new().await;
+async fn a_database_of_a_newer_version_is_refused(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let newer = "UPDATE schema_versions SET version = 9 WHERE component = 'eventlog'";
-    sqlx::query(newer).execute(&mut bench.raw().await).await.unwrap();
+    bench.raw().await.execute(newer).await.unwrap();
     let outcome = bench.reopened().await.map(|_| ());
     let Err(StoreError::NewerDatabase { component, found: 9, known: 1 }) = outcome else {
         panic!("{outcome:?}");
@@ -65,12 +77,19 @@ async fn a_database_of_a_newer_version_is_refused() {
     assert_eq!(component, "eventlog");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_reader_of_the_file_sees_what_is_committed_and_writes_nothing() {
-    let bench = Bench::new().await;
+async fn a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
-    let reader = connect_read_only(&bench.path()).await.unwrap();
+    let reader = connect_read_only(bench.database()).await.unwrap();
     assert_eq!(reader.heads().await.unwrap(), heads(1, 0));
     assert!(reader.pool().acquire().await.unwrap().execute("DELETE FROM commands").await.is_err());
-    assert!(connect_read_only(&bench.path().with_extension("none")).await.is_err());
+    let elsewhere = match bench.database() {
+        Database::Sqlite(path) => Database::Sqlite(path.with_extension("none")),
+        Database::Postgres(options) => Database::Postgres(Box::new(options.database("none"))),
+    };
+    assert!(connect_read_only(elsewhere).await.is_err());
 }

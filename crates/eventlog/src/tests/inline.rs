@@ -4,7 +4,13 @@ use domain::Log;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use super::bench::{Bench, append, heads, note, noted, send_append};
+use rstest::rstest;
+
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, heads, note, noted, send_append,
+};
 use crate::{
     Component, Connection, ExecuteError, Executed, Inline, Migration, Recorded, StoreError, StreamAppend, on,
 };
@@ -53,13 +59,14 @@ impl Inline for Seen {
 }
 
 async fn rows(bench: &Bench) -> i64 {
-    sqlx::query_scalar("SELECT COUNT(*) FROM seen").fetch_one(&mut bench.raw().await).await.unwrap()
+    bench.count("SELECT COUNT(*) FROM seen").await
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_inline_model_sees_exactly_what_is_appended() {
+async fn an_inline_model_sees_exactly_what_is_appended(#[values(Sqlite, Postgres)] store: Store) {
     let seen = Arc::new(Seen::default());
-    let bench = Bench::with(vec![Arc::clone(&seen) as Arc<dyn Inline>]).await;
+    let bench = Bench::with(store, vec![Arc::clone(&seen) as Arc<dyn Inline>]).await;
     append(&bench.log, vec![noted(Log::Ledger, "note:1"), noted(Log::Control, "note:2")]).await.unwrap();
     append(&bench.log, Vec::new()).await.unwrap();
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
@@ -75,9 +82,12 @@ async fn an_inline_model_sees_exactly_what_is_appended() {
     assert_eq!(rows(&bench).await, 3);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_inline_model_that_fails_fails_the_command_and_nothing_of_it_is_left() {
-    let mut bench = Bench::waiting(vec![Arc::new(Seen::default())]).await;
+async fn an_inline_model_that_fails_fails_the_command_and_nothing_of_it_is_left(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let mut bench = Bench::waiting(store, vec![Arc::new(Seen::default())]).await;
     let failing =
         StreamAppend { events: vec![note("{}"), note(r#""fail""#)], ..noted(Log::Ledger, "note:1") };
     let work = vec![

@@ -3,7 +3,13 @@ use std::collections::HashMap;
 use domain::Log;
 use tokio::task::JoinSet;
 
-use super::bench::{Bench, append, heads, noted};
+use rstest::rstest;
+
+use super::bench::{
+    Bench,
+    Store::{self, Postgres, Sqlite},
+    append, heads, noted,
+};
 use crate::{EventLog, Recorded};
 
 const WRITERS: u64 = 16;
@@ -48,18 +54,24 @@ fn assert_gapless(events: &[Recorded], count: u64) {
     assert_eq!(events.len() as u64, count);
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_sixteen_tasks_append_to_shared_streams_has_no_gaps_and_versions_in_the_order_of_positions() {
-    let bench = Bench::new().await;
+async fn what_sixteen_tasks_append_to_shared_streams_has_no_gaps_and_versions_in_the_order_of_positions(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     done(writers(&bench.log)).await;
     assert_gapless(&bench.all(Log::Control).await, CONTROL);
     assert_gapless(&bench.all(Log::Ledger).await, LEDGER);
     assert_eq!(bench.log.reader().heads().await.unwrap(), heads(CONTROL, LEDGER));
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order() {
-    let bench = Bench::new().await;
+async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let mut tasks = writers(&bench.log);
     for (log, count) in [(Log::Control, CONTROL), (Log::Ledger, LEDGER)] {
         let reader = bench.log.reader().clone();
@@ -80,9 +92,10 @@ async fn a_reader_that_follows_misses_nothing_and_sees_everything_in_order() {
     done(tasks).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_second_process_that_writes_takes_turns() {
-    let mut bench = Bench::new().await;
+async fn a_second_process_that_writes_takes_turns(#[values(Sqlite, Postgres)] store: Store) {
+    let mut bench = Bench::new(store).await;
     let other = bench.second_writer().await;
     for round in 0..5 {
         let log = if round % 2 == 0 { &bench.log } else { &other };
@@ -91,9 +104,10 @@ async fn a_second_process_that_writes_takes_turns() {
     assert_gapless(&bench.all(Log::Control).await, 5);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_snapshot_shows_nothing_that_is_written_after_it() {
-    let bench = Bench::new().await;
+async fn a_snapshot_shows_nothing_that_is_written_after_it(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();
     let mut snapshot = bench.log.reader().snapshot().await.unwrap();
     append(&bench.log, vec![noted(Log::Ledger, "note:1")]).await.unwrap();

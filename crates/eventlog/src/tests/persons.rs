@@ -1,6 +1,12 @@
 use domain::Sealed;
 
-use super::bench::{Bench, No, command, send};
+use rstest::rstest;
+
+use super::bench::{
+    Bench, No,
+    Store::{self, Postgres, Sqlite},
+    command, send,
+};
 use crate::Fault;
 
 fn seal(
@@ -22,15 +28,18 @@ fn value(executed: crate::Executed<Sealed>) -> Sealed {
     value
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
-    let bench = Bench::new().await;
+async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = Bench::new(store).await;
     let first = value(seal(&bench, 1).await.unwrap());
     let second = value(seal(&bench, 2).await.unwrap());
     for sealed in [&first, &second] {
         assert_eq!(open(&bench, sealed).await.unwrap(), b"Ada");
     }
-    sqlx::query("DELETE FROM subject_keys").execute(&mut bench.raw().await).await.unwrap();
+    bench.raw().await.execute("DELETE FROM subject_keys").await.unwrap();
     assert_eq!(open(&bench, &first).await, None);
     seal(&bench, 3).await.unwrap();
     let log = &bench.log;
@@ -38,9 +47,10 @@ async fn a_persons_data_opens_until_their_key_is_destroyed_and_never_again() {
     assert!(opened.is_err(), "a new key does not bring old data back");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_decision_leaves_no_key() {
-    let bench = Bench::new().await;
+async fn a_refused_decision_leaves_no_key(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
     let refused = send::<(), _>(&bench.log, command(1), |tx| {
         Box::pin(async move {
             tx.seal_for("user:1", "user:1/name", b"Ada").await?;
@@ -48,6 +58,5 @@ async fn a_refused_decision_leaves_no_key() {
         })
     });
     assert!(refused.await.is_err());
-    let keys = sqlx::query("SELECT 1 FROM subject_keys").fetch_all(&mut bench.raw().await).await.unwrap();
-    assert!(keys.is_empty());
+    assert_eq!(bench.count("SELECT COUNT(*) FROM subject_keys").await, 0);
 }
