@@ -6,8 +6,15 @@ use std::{
 };
 
 use domain::{
-    StoredEvent, account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    price_list::PriceListEvent, settings::SettingsEvent, user::UserEvent,
+    StoredEvent,
+    account::AccountEvent,
+    api_token::ApiTokenEvent,
+    budget::{BudgetEvent, BudgetWindowEvent},
+    channel::ChannelEvent,
+    group::GroupEvent,
+    price_list::PriceListEvent,
+    settings::SettingsEvent,
+    user::UserEvent,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -71,6 +78,8 @@ fn every_sample_is_still_read() {
     let readers = [
         read_back::<AccountEvent>,
         read_back::<ApiTokenEvent>,
+        read_back::<BudgetEvent>,
+        read_back::<BudgetWindowEvent>,
         read_back::<ChannelEvent>,
         read_back::<GroupEvent>,
         read_back::<PriceListEvent>,

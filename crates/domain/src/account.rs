@@ -62,6 +62,16 @@ pub enum Owner {
     },
 }
 
+impl Owner {
+    /// Which window it is, where it is one of a budget.
+    pub const fn window(self) -> Option<Window> {
+        match self {
+            Self::Budget { window, .. } => Some(window),
+            Self::User(_) | Self::Token(_) | Self::Suspense => None,
+        }
+    }
+}
+
 /// What is asked of one account. Charges come from [`deduct`], which sees all accounts of a call at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCommand {

@@ -58,15 +58,19 @@ impl relay::Clock for Machine {
     }
 }
 
+impl ledger::BankClock for Machine {
+    fn monotonic_ms(&self) -> u64 {
+        ms_of(rustix::time::ClockId::Monotonic)
+    }
+}
+
 impl ledger::NodeClock for Machine {
     fn wall(&self) -> TimeStamp {
         Self::now()
     }
 
     fn boot_ms(&self) -> u64 {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+        ms_of(rustix::time::ClockId::Boottime)
     }
 
     fn lease_id(&self) -> LeaseId {
@@ -84,6 +88,12 @@ impl api::Ids for Machine {
         getrandom::fill(&mut bytes).map_err(|_| SealError::Random)?;
         Ok(bytes)
     }
+}
+
+fn ms_of(clock: rustix::time::ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// Names this boot of the kernel: what was written before it may have lost its tail. Where it cannot be told, every

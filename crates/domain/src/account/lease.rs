@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountEvent, AccountRefusal, LeaseEnd, Owner};
+use super::{Account, AccountEvent, AccountRefusal, LeaseEnd};
 use crate::{JournalId, LeaseId, Nanos, TimeStamp};
 
 /// The most leases that may be open on one account at once.
@@ -77,7 +77,7 @@ impl Account {
 
     /// A window's leases end with it.
     fn ttl_ms(&self, ask: &LeaseAsk) -> Result<u64, AccountRefusal> {
-        let Some((_, Owner::Budget { window, .. })) = self.owner else { return Ok(ask.ttl_ms) };
+        let Some(window) = self.owner.and_then(|(_, owner)| owner.window()) else { return Ok(ask.ttl_ms) };
         match window.left_ms(ask.now) {
             Some(0) => Err(AccountRefusal::WindowOver),
             left_ms => Ok(left_ms.unwrap_or(ask.ttl_ms).min(ask.ttl_ms)),

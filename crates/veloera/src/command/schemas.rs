@@ -3,8 +3,14 @@
 use std::{fs, path::Path};
 
 use domain::{
-    account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    price_list::PriceListEvent, settings::SettingsEvent, user::UserEvent,
+    account::AccountEvent,
+    api_token::ApiTokenEvent,
+    budget::{BudgetEvent, BudgetWindowEvent},
+    channel::ChannelEvent,
+    group::GroupEvent,
+    price_list::PriceListEvent,
+    settings::SettingsEvent,
+    user::UserEvent,
 };
 use eventlog::{EventSchema, StoreError, schemas_of};
 
@@ -23,6 +29,8 @@ fn all() -> Result<Vec<EventSchema>, StoreError> {
     let kinds = [
         schemas_of::<AccountEvent>()?,
         schemas_of::<ApiTokenEvent>()?,
+        schemas_of::<BudgetEvent>()?,
+        schemas_of::<BudgetWindowEvent>()?,
         schemas_of::<ChannelEvent>()?,
         schemas_of::<GroupEvent>()?,
         schemas_of::<PriceListEvent>()?,

@@ -29,6 +29,8 @@ pub(super) struct AccountView {
     id: AccountId,
     /// Whose it is; of nobody when it was never opened, only named by a charge.
     owner: Option<OwnerView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<String>,
     status: AccountStatus,
     limit: Limit,
     credit_nanos: u64,
@@ -48,6 +50,7 @@ enum OwnerView {
     User(Uuid),
     Token(Uuid),
     Suspense,
+    Budget(Uuid),
 }
 
 #[derive(Debug, Serialize)]
@@ -73,7 +76,9 @@ impl AccountView {
                 Owner::User(user_id) => OwnerView::User(user_id.0),
                 Owner::Token(token_id) => OwnerView::Token(token_id.0),
                 Owner::Suspense => OwnerView::Suspense,
+                Owner::Budget { budget_id, .. } => OwnerView::Budget(budget_id.0),
             }),
+            window: account.owner.and_then(|(_, owner)| owner.window()).map(|window| window.to_string()),
             status: account.status,
             limit: account.limit,
             credit_nanos: account.credit_nanos,
@@ -92,6 +97,9 @@ impl AccountView {
         let owner = match self.owner {
             Some(OwnerView::User(id)) => format!("of user {id}"),
             Some(OwnerView::Token(id)) => format!("of token {id}"),
+            Some(OwnerView::Budget(id)) => {
+                format!("of budget {id}, {}", self.window.as_deref().unwrap_or("total"))
+            }
             Some(OwnerView::Suspense) => "for charges of no account".to_owned(),
             None => "never opened".to_owned(),
         };
