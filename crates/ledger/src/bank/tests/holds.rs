@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::{
     AccountId, HoldId, JournalId,
-    account::{AccountCommand, AccountRefusal, Flag, Limit, Scope, Settlement},
+    account::{AccountCommand, AccountRefusal, Flag, LeaseEnd, Limit, Scope, Settlement},
 };
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     scope,
 };
 use crate::{
-    HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope,
+    Broken, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope,
     fixtures::{JOURNAL, LIMIT, Ledger, PAYER, call, facts, nanos, settlement},
 };
 
@@ -165,4 +166,28 @@ async fn the_job_of_an_account_that_was_closed_meanwhile_stands_on_suspense() {
     assert_eq!(ledger.account(AccountId::SUSPENSE).await.posted_nanos, 25);
     assert_eq!(ledger.account(PAYER).await.pending_nanos, 0);
     ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_no_open_hold_keeps_is_found() {
+    for sql in ["UPDATE holds SET ended = 'voided'", "DELETE FROM holds"] {
+        let ledger = Ledger::with(100).await;
+        ledger.bank.hold(hold(&[PAYER], 60)).await.unwrap();
+        ledger.is_sound().await;
+        let options = SqliteConnectOptions::new().filename(ledger.dir.path().join("ledger.db"));
+        let mut intruder = SqliteConnection::connect_with(&options).await.unwrap();
+        assert_eq!(sqlx::query(sql).execute(&mut intruder).await.unwrap().rows_affected(), 1, "{sql}");
+        let broken = ledger.audit().await.broken;
+        assert_eq!(broken, [Broken::Hold { lease_id: HOLD.lease_on(PAYER) }], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_hold_whose_lease_has_ended_is_found() {
+    let ledger = Ledger::with(100).await;
+    ledger.bank.hold(hold(&[PAYER], 60)).await.unwrap();
+    let lease_id = HOLD.lease_on(PAYER);
+    let end = AccountCommand::EndLease { lease_id, end: LeaseEnd::Reclaimed };
+    ledger.decide(PAYER, end).await.unwrap();
+    assert_eq!(ledger.audit().await.broken, [Broken::Hold { lease_id }]);
 }
