@@ -27,6 +27,11 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// With its logs on a server, which must outlive it.
+    pub fn on(self, database: &servers::Database) -> Self {
+        self.set("DATABASE_URL", &database.url)
+    }
+
     /// Sets a variable, named without `VELOERA_`.
     pub fn set(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((format!("VELOERA_{name}"), value.to_string()));
@@ -101,7 +106,10 @@ impl Veloera {
     /// What `audit verify --json` says of its data, which must be that everything holds.
     pub fn verified(&self) -> Value {
         let data_dir = self.data_dir().display().to_string();
-        let output = binary::run(["audit", "verify", "--json", "--data-dir", &data_dir]);
+        let url = self.launch.environment.iter().find(|(name, _)| name == "VELOERA_DATABASE_URL");
+        let url = url.map(|(_, url)| ["--database-url", url]).into_iter().flatten();
+        let output =
+            binary::run(["audit", "verify", "--json", "--data-dir", &data_dir].into_iter().chain(url));
         let said = String::from_utf8_lossy(&output.stdout);
         let report: Value = serde_json::from_str(&said)
             .unwrap_or_else(|error| panic!("{error}: {said}{}", String::from_utf8_lossy(&output.stderr)));

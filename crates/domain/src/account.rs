@@ -173,7 +173,7 @@ pub enum AccountRefusal {
 }
 
 /// An account, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Whose it is; `None` before it was opened.
     pub owner: Option<(AccountId, Owner)>,

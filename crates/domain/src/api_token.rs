@@ -124,7 +124,7 @@ pub enum ApiTokenRefusal {
 }
 
 /// A token, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiToken {
     /// Never made.
     #[default]

@@ -5,6 +5,7 @@ mod events;
 mod tests;
 mod window;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -56,7 +57,7 @@ pub enum BudgetRefusal {
 }
 
 /// What a budget says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
     /// Whose.
     pub budget_id: BudgetId,
@@ -67,7 +68,7 @@ pub struct Terms {
 }
 
 /// A budget, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Budget {
     /// Never made.
     #[default]

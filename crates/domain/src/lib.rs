@@ -9,6 +9,7 @@ mod names;
 mod refusal;
 mod sealed;
 mod time_stamp;
+mod upcast;
 
 pub mod account;
 pub mod api_token;
@@ -32,3 +33,4 @@ pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};
 pub use refusal::Refusal;
 pub use sealed::Sealed;
 pub use time_stamp::TimeStamp;
+pub use upcast::{Upcast, UpcastError};

@@ -44,7 +44,7 @@ pub enum SettingsEvent {
 pub enum SettingsRefusal {}
 
 /// The settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// Counts the changes; 0 before the first.
     pub version: u32,

@@ -229,7 +229,7 @@ where
 
 /// An event as the table has it.
 #[derive(FromRow)]
-struct Row {
+pub(crate) struct Row {
     position: i64,
     stream: String,
     version: i64,
@@ -243,7 +243,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, log: Log) -> Result<Recorded, StoreError> {
+    pub(crate) fn read(self, log: Log) -> Result<Recorded, StoreError> {
         let number = |number| u64::try_from(number).map_err(|_| StoreError::Malformed("position or version"));
         Ok(Recorded {
             log,

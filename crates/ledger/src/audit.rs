@@ -1,6 +1,7 @@
 //! The audit of money: every balance folded anew from the log, every bill computed anew, and compared.
 
 mod fold;
+mod kept;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -169,6 +170,7 @@ pub async fn audit_with(reader: &LogReader, mut seen: impl FnMut(Progress)) -> R
     fold.leases(&accounts::leases(snapshot.connection()).await?, &mut audit.broken);
     fold.holds(&accounts::holds::leases(snapshot.connection()).await?, &mut audit.broken);
     fold.cursors(&accounts::cursors(snapshot.connection()).await?, &mut audit.broken);
+    audit.broken.append(&mut kept::faults(&mut snapshot).await?);
     audit.broken.truncate(FAULTS_MAX);
     Ok(audit)
 }

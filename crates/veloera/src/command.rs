@@ -58,6 +58,9 @@ struct Place {
     /// The database, the journal and the master key [default: ./data].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// The database, where it is on a server or elsewhere [default: a file of the data directory].
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
     /// The configuration [default: veloera.toml, where there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -72,7 +75,8 @@ struct Schemas {
 
 impl Place {
     fn config(self, flags: Flags) -> Result<Config, crate::config::ConfigError> {
-        Config::read(self.config.as_deref(), Environment::read(), Flags { data_dir: self.data_dir, ..flags })
+        let Self { data_dir, database_url, config } = self;
+        Config::read(config.as_deref(), Environment::read(), Flags { data_dir, database_url, ..flags })
     }
 }
 

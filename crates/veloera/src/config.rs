@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventlog::{Database, DatabaseUrlError};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -71,6 +72,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// Where the logs are, if not in a file of the data directory.
+    pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
     pub(crate) providers_file: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
@@ -81,12 +84,29 @@ pub(crate) struct Config {
     pub(crate) drain_timeout_ms: u64,
 }
 
+/// A database's address that was checked. It may hold a password: it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    pub(crate) fn database(&self) -> Result<Database, DatabaseUrlError> {
+        self.0.parse()
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl")
+    }
+}
+
 /// Settings from the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
     pub(crate) role: Option<String>,
     pub(crate) listen: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) database_url: Option<String>,
 }
 
 macro_rules! settings {
@@ -113,7 +133,7 @@ macro_rules! settings {
 }
 
 settings! {
-    role, listen, data_dir, master_key, providers_file, log_format, log_filter, first_byte_timeout_ms,
+    role, listen, data_dir, database_url, master_key, providers_file, log_format, log_filter, first_byte_timeout_ms,
     idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
 }
 
@@ -157,6 +177,7 @@ impl Config {
         raw.clone().check(PathBuf::new())?;
         raw.role = flags.role.map(Text).or(raw.role);
         raw.listen = flags.listen.map(Text).or(raw.listen);
+        raw.database_url = flags.database_url.map(Text).or(raw.database_url);
         let data_dir = flags.data_dir.or(raw.data_dir.take().map(|text| text.0.into()));
         raw.check(data_dir.unwrap_or_else(|| "data".into()))
     }
@@ -185,6 +206,7 @@ impl Raw {
                 value: listen,
             })?,
             data_dir,
+            database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
             providers_file: self.providers_file.map(|text| text.0.into()),
             log_format: one_of("log_format", self.log_format, &formats, "human or json")?
@@ -195,6 +217,19 @@ impl Raw {
             total_timeout_ms: ms("total_timeout_ms", self.total_timeout_ms, 900_000)?,
             drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
         })
+    }
+}
+
+fn database_url(text: Option<Text>) -> Result<Option<DatabaseUrl>, ConfigError> {
+    let Some(url) = text.map(|text| DatabaseUrl(text.0)) else { return Ok(None) };
+    match url.database() {
+        Ok(_) => Ok(Some(url)),
+        // Not the value: it may hold a password.
+        Err(_) => Err(ConfigError::Value {
+            key: "database_url",
+            must: "postgres://user:password@host:5432/name or sqlite:path/to/file.db",
+            value: "what was given".into(),
+        }),
     }
 }
 

@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use eventlog::{MasterKey, Sealer};
+use eventlog::{Database, MasterKey, Sealer};
+
+use crate::config::Config;
 
 /// A directory that is there.
 #[derive(Clone, Debug)]
@@ -23,13 +25,18 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
-    /// Only where it holds a database.
-    pub(crate) fn existing(path: &Path) -> anyhow::Result<Self> {
-        let dir = Self(path.to_owned());
-        if !dir.database().is_file() {
-            bail!("{} holds no database; name the data directory with --data-dir", path.display());
+    /// The database that the configuration names, which must be there already.
+    pub(crate) fn existing(config: &Config) -> anyhow::Result<Database> {
+        let database = Self(config.data_dir.clone()).database(config)?;
+        if let Database::Sqlite(path) = &database
+            && !path.is_file()
+        {
+            bail!(
+                "{} is no database; name the data directory with --data-dir, or the database with --database-url",
+                path.display()
+            );
         }
-        Ok(dir)
+        Ok(database)
     }
 
     /// One data directory serves one process, for as long as the file lives.
@@ -45,8 +52,12 @@ impl DataDir {
         }
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
-        self.0.join("veloera.db")
+    /// Where the logs are: on the server that is named, else in a file here.
+    pub(crate) fn database(&self, config: &Config) -> anyhow::Result<Database> {
+        Ok(match &config.database_url {
+            Some(url) => url.database()?,
+            None => Database::Sqlite(self.0.join("veloera.db")),
+        })
     }
 
     pub(crate) fn journal(&self) -> PathBuf {

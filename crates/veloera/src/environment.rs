@@ -25,7 +25,23 @@ impl Environment {
             let value = value.into_string().ok()?;
             (!value.is_empty()).then_some((name, value))
         });
-        Self(ours.collect())
+        let ours = Self(ours.collect());
+        #[cfg(feature = "faults")]
+        let ours = ours.armed();
+        ours
+    }
+
+    /// Takes out `VELOERA_FAULT=<point>@<nth>@<witness>`, which is no setting but an order to die.
+    #[cfg(feature = "faults")]
+    fn armed(mut self) -> Self {
+        let order = self.0.remove("fault").unwrap_or_default();
+        let mut parts = order.splitn(3, '@');
+        let point = parts.next().and_then(eventlog::fault::Point::from_name);
+        let nth = parts.next().and_then(|nth| nth.parse().ok());
+        if let (Some(point), Some(nth), Some(witness)) = (point, nth, parts.next()) {
+            eventlog::fault::arm(point, nth, witness.into());
+        }
+        self
     }
 }
 

@@ -50,6 +50,19 @@ impl From<&PathBuf> for Database {
     }
 }
 
+/// Where it is, without what opens it.
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(options) => {
+                let name = options.get_database().unwrap_or_default();
+                write!(f, "postgres://{}:{}/{name}", options.get_host(), options.get_port())
+            }
+        }
+    }
+}
+
 impl FromStr for Database {
     type Err = DatabaseUrlError;
 
@@ -66,7 +79,7 @@ impl FromStr for Database {
 }
 
 impl Database {
-    /// The one connection that writes.
+    /// What the one connection that writes is made from.
     pub(crate) async fn writer(&self) -> Result<Pool, StoreError> {
         Ok(match self {
             Self::Sqlite(path) => {
@@ -80,7 +93,8 @@ impl Database {
                     ("statement_timeout", "30s"),
                     ("lock_timeout", "5s"),
                 ]);
-                let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT_MAX);
+                // A second one takes the place of one that is lost.
+                let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(CONNECT_MAX);
                 Pool::Postgres(pool.connect_with(options).await?)
             }
         })

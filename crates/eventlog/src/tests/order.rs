@@ -10,7 +10,7 @@ use super::bench::{
     Store::{self, Postgres, Sqlite},
     append, heads, noted,
 };
-use crate::{EventLog, Recorded};
+use crate::{EventLog, Recorded, connect_read_only};
 
 const WRITERS: u64 = 16;
 const APPENDS: u64 = 25;
@@ -20,6 +20,11 @@ const LEDGER: u64 = 2 * CONTROL;
 
 fn writers(log: &EventLog) -> JoinSet<()> {
     let mut writers = JoinSet::new();
+    write(&mut writers, log);
+    writers
+}
+
+fn write(writers: &mut JoinSet<()>, log: &EventLog) {
     for writer in 0..WRITERS {
         let log = log.clone();
         writers.spawn(async move {
@@ -34,7 +39,6 @@ fn writers(log: &EventLog) -> JoinSet<()> {
             }
         });
     }
-    writers
 }
 
 async fn done(mut tasks: JoinSet<()>) {
@@ -102,6 +106,26 @@ async fn a_second_process_that_writes_takes_turns(#[values(Sqlite, Postgres)] st
         append(log, vec![noted(Log::Control, "note:1")]).await.unwrap();
     }
     assert_gapless(&bench.all(Log::Control).await, 5);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_and_sixteen_tasks_leave_no_gap_and_a_reader_of_neither_misses_anything(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let mut bench = Bench::new(store).await;
+    let other = bench.second_writer().await;
+    let reader = connect_read_only(bench.database()).await.unwrap();
+    let mut tasks = writers(&bench.log);
+    write(&mut tasks, &other);
+    let mut seen = Vec::new();
+    while (seen.len() as u64) < 2 * LEDGER {
+        // Nobody tells it: it asks, and what it is given is what comes next, or nothing.
+        seen.extend(reader.read(Log::Ledger, seen.len() as u64, 50).await.unwrap());
+    }
+    done(tasks).await;
+    assert_gapless(&seen, 2 * LEDGER);
+    assert_eq!(bench.log.reader().heads().await.unwrap(), heads(2 * CONTROL, 2 * LEDGER));
 }
 
 #[rstest]

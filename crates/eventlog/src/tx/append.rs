@@ -5,6 +5,7 @@ use domain::{Log, TimeStamp};
 use super::Tx;
 use crate::{
     Cell, Connection, NewEvent, Recorded, Rows, StoreError, StreamAppend,
+    fault::{self, Point},
     leaf::{Leaf, table},
     store::partitions,
 };
@@ -45,6 +46,7 @@ impl Tx {
         if recorded.is_empty() {
             return Ok(());
         }
+        fault::hit(Point::DuringAppend);
         for model in self.inline.iter() {
             model.apply(&mut self.connection, &recorded).await?;
         }

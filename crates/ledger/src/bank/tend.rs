@@ -104,10 +104,12 @@ async fn tend(
     Ok(tended)
 }
 
-/// The journals that have overdue leases. Holds end by their jobs, whatever time it is.
+/// The journals that have overdue leases, and of which no other control node has taken anything in since. Holds end by
+/// their jobs, whatever time it is.
 async fn journals(connection: &mut Connection, before: TimeStamp) -> Result<Vec<JournalId>, StoreError> {
-    let sql =
-        "SELECT DISTINCT journal_id FROM leases WHERE journal_id <> $1 AND granted_at + ttl_ms * 1000 < $2";
+    let sql = "SELECT DISTINCT l.journal_id FROM leases l LEFT JOIN journals j ON j.journal_id = l.journal_id \
+               WHERE l.journal_id <> $1 AND l.granted_at + l.ttl_ms * 1000 < $2 \
+               AND (j.ingested_at IS NULL OR j.ingested_at + l.ttl_ms * 1000 < $2)";
     let ids: Vec<String> = on!(connection, c => {
         sqlx::query_scalar(sql)
             .bind(JournalId::HOLDS.to_string())

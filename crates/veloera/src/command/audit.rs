@@ -6,11 +6,11 @@ mod meter;
 mod replay;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use eventlog::LogReader;
+use eventlog::{Database, LogReader};
 use tokio::runtime::Runtime;
 
 use self::asked::Usage;
@@ -46,7 +46,7 @@ impl Audit {
 
 /// The database of a data directory, opened to be read only.
 struct History {
-    path: PathBuf,
+    database: Database,
     runtime: Runtime,
     reader: LogReader,
 }
@@ -54,11 +54,11 @@ struct History {
 impl History {
     fn open(place: Place) -> anyhow::Result<Self> {
         let config = place.config(Flags::default())?;
-        let path = DataDir::existing(&config.data_dir)?.database();
+        let database = DataDir::existing(&config)?;
         let runtime = pools::single("control")?;
         let reader = runtime
-            .block_on(eventlog::connect_read_only(&path))
-            .with_context(|| format!("{} cannot be read", path.display()))?;
-        Ok(Self { path, runtime, reader })
+            .block_on(eventlog::connect_read_only(database.clone()))
+            .with_context(|| format!("{database} cannot be read"))?;
+        Ok(Self { database, runtime, reader })
     }
 }

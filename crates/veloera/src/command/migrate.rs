@@ -7,9 +7,10 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     let _lock = data_dir.lock()?;
     let sealer = data_dir.sealer(config.master_key.as_deref())?;
     let runtime = pools::single("control")?;
+    let database = data_dir.database(config)?;
     runtime.block_on(async {
         // Opening is migrating; what is opened is closed again at once.
-        eventlog::EventLog::open(&data_dir.database(), log_options(sealer)).await.map(drop)
+        eventlog::EventLog::open(database, log_options(sealer)).await.map(drop)
     })?;
     Ok(())
 }

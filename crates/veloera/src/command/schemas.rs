@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use domain::{
+    StoredEvent,
     account::AccountEvent,
     api_token::ApiTokenEvent,
     budget::{BudgetEvent, BudgetWindowEvent},
@@ -12,7 +13,7 @@ use domain::{
     settings::SettingsEvent,
     user::UserEvent,
 };
-use eventlog::{EventSchema, StoreError, schemas_of};
+use eventlog::{EventSchema, schemas_of, upcast_faults};
 
 pub(super) fn run(out: &Path) -> anyhow::Result<()> {
     for schema in all()? {
@@ -25,19 +26,27 @@ pub(super) fn run(out: &Path) -> anyhow::Result<()> {
 }
 
 /// Every event that is stored anywhere.
-fn all() -> Result<Vec<EventSchema>, StoreError> {
+fn all() -> anyhow::Result<Vec<EventSchema>> {
     let kinds = [
-        schemas_of::<AccountEvent>()?,
-        schemas_of::<ApiTokenEvent>()?,
-        schemas_of::<BudgetEvent>()?,
-        schemas_of::<BudgetWindowEvent>()?,
-        schemas_of::<ChannelEvent>()?,
-        schemas_of::<GroupEvent>()?,
-        schemas_of::<PriceListEvent>()?,
-        schemas_of::<SettingsEvent>()?,
-        schemas_of::<UserEvent>()?,
+        of::<AccountEvent>()?,
+        of::<ApiTokenEvent>()?,
+        of::<BudgetEvent>()?,
+        of::<BudgetWindowEvent>()?,
+        of::<ChannelEvent>()?,
+        of::<GroupEvent>()?,
+        of::<PriceListEvent>()?,
+        of::<SettingsEvent>()?,
+        of::<UserEvent>()?,
     ];
     Ok(kinds.into_iter().flatten().collect())
+}
+
+/// The newest version of each, unless an older one could not be read any more.
+fn of<E: StoredEvent>() -> anyhow::Result<Vec<EventSchema>> {
+    if let Some(fault) = upcast_faults::<E>().into_iter().next() {
+        return Err(fault.into());
+    }
+    Ok(schemas_of::<E>()?)
 }
 
 fn write(path: &Path, json: &serde_json::Value) -> anyhow::Result<()> {

@@ -51,7 +51,7 @@ impl Parts {
         control: &Handle,
     ) -> anyhow::Result<Self> {
         let providers = Arc::new(providers(config)?);
-        let (log, appender) = EventLog::open(&data_dir.database(), log_options(sealer.clone())).await?;
+        let (log, appender) = EventLog::open(data_dir.database(config)?, log_options(sealer.clone())).await?;
         let appender = ledger.spawn(appender.run());
         let bank = Bank::open(log.clone(), bank_options(config)).await?;
         let directory = Directory::load(&log).await?;

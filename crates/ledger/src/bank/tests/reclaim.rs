@@ -9,7 +9,7 @@ use domain::{
 use uuid::Uuid;
 
 use super::{
-    super::{GRACE_MS, LEASE_TTL_MS},
+    super::{Bank, BankOptions, GRACE_MS, LEASE_TTL_MS},
     grant, granted,
     ingest::{close, journal, settled, take},
     scope,
@@ -111,13 +111,24 @@ async fn a_ledger_that_was_just_started_has_heard_nothing_yet_and_takes_nothing_
     let ledger = Ledger::with(100).await;
     granted(&ledger, scope(PAYER, 1, 60)).await;
     pass(&ledger, LONG_MS);
-    let started =
-        super::super::Bank::open(ledger.log.clone(), super::super::BankOptions::new(ledger.clock.clone()))
-            .await
-            .unwrap();
+    let started = Bank::open(ledger.log.clone(), BankOptions::new(ledger.clock.clone())).await.unwrap();
     let tended = started.tend_once(Arc::new(|_| false)).await.unwrap();
     assert_eq!(tended.reclaimed, 0);
     assert_eq!(tend(&ledger, &[]).await, 1, "the one that has run all the time knows better");
+}
+
+#[tokio::test]
+async fn what_another_control_node_took_in_counts_as_heard_of() {
+    let ledger = Ledger::with(100).await;
+    let options = BankOptions::new(ledger.clock.clone());
+    let other = Bank::open(ledger.log.clone(), options).await.unwrap();
+    granted(&ledger, scope(PAYER, 1, 60)).await;
+    pass(&ledger, LONG_MS);
+    take(&ledger, &journal(&[settled(1, 5)])).await.unwrap();
+    assert_eq!(other.tend_once(Arc::new(|_| false)).await.unwrap().reclaimed, 0);
+    pass(&ledger, LONG_MS);
+    assert_eq!(other.tend_once(Arc::new(|_| false)).await.unwrap().reclaimed, 1);
+    ledger.is_sound().await;
 }
 
 #[tokio::test]

@@ -44,9 +44,8 @@ impl Replay {
         let account = self.account.as_deref().map(account).transpose()?;
         let history = History::open(self.place)?;
         let replayed = history.runtime.block_on(replayed(&history.reader, log, self.to.as_deref()));
-        let (replay, control_position) = replayed
-            .with_context(|| format!("{} cannot be replayed", history.path.display()))
-            .map_err(plain)?;
+        let (replay, control_position) =
+            replayed.with_context(|| format!("{} cannot be replayed", history.database)).map_err(plain)?;
         let view = view(&replay, control_position, account)?;
         let mut out = BufWriter::new(std::io::stdout().lock());
         if self.json {

@@ -33,7 +33,7 @@ impl Verify {
         let read = ledger::audit_with(&history.reader, |progress| meter.seen(progress));
         let audit = history.runtime.block_on(read);
         drop(meter);
-        let audit = audit.with_context(|| format!("{} cannot be verified", history.path.display()))?;
+        let audit = audit.with_context(|| format!("{} cannot be verified", history.database))?;
         let ok = audit.broken.is_empty();
         let mut out = std::io::stdout().lock();
         if self.json {
