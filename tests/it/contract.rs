@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -48,12 +49,20 @@ fn the_openapi_document_is_what_the_handlers_say() {
 #[test]
 fn the_schemas_are_what_the_events_are() {
     let out = tempfile::tempdir().unwrap();
-    binary::output(["schemas".as_ref(), "--out".as_ref(), out.path().as_os_str()]);
+    let generate = || binary::output(["schemas".as_ref(), "--out".as_ref(), out.path().as_os_str()]);
+    generate();
     let generated = tree(&out.path().join("events"));
     assert!(!generated.is_empty());
     let committed = committed();
-    for (name, text) in &generated {
-        assert_eq!(committed.get(name), Some(text), "{}: write it anew: `veloera schemas`", name.display());
+    // Over what is committed nothing is to be written anew: what says the same keeps its bytes.
+    for (name, text) in &committed {
+        let path = out.path().join("events").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    generate();
+    for (name, text) in tree(&out.path().join("events")) {
+        assert_eq!(committed.get(&name), Some(&text), "{}: write it anew: `veloera schemas`", name.display());
     }
     // What is generated no more must be an older shape of something that still is.
     for name in committed.keys().filter(|name| !generated.contains_key(*name)) {

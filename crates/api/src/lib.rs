@@ -20,6 +20,7 @@ mod tests;
 pub mod key;
 pub mod subject;
 
+pub use admin::accounts::AccountView;
 pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
 pub use openapi::openapi;
 pub use router::router;

@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no chance. Ids and times are handed in.
 
 mod aggregate;
+mod call_limits;
 mod ids;
 mod money;
 mod names;
@@ -24,6 +25,7 @@ pub mod testing;
 pub mod user;
 
 pub use aggregate::{Aggregate, Log, StoredEvent};
+pub use call_limits::CallLimits;
 pub use ids::{
     AccountId, AdminKeyId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, CommandId, HoldId,
     JournalId, LeaseId, UserId,

@@ -30,7 +30,7 @@ pub use command::{Command, ExecuteError, Executed, Fault};
 pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, stream_name};
 pub use reader::{Filter, LogReader, PAGE_MAX};
-pub use schema::{EventSchema, schemas_of};
+pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
 pub use snapshots::verify_snapshots;
@@ -40,4 +40,4 @@ pub use store::{
 };
 pub use tx::{Inline, Tx};
 pub use upcast::{UpcastFault, decode, upcast, upcast_faults};
-pub use verify::{LogFault, verify};
+pub use verify::{Compare, LogFault, ModelFault, verify};

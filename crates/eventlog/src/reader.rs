@@ -230,7 +230,7 @@ where
 /// An event as the table has it.
 #[derive(FromRow)]
 pub(crate) struct Row {
-    position: i64,
+    pub(crate) position: i64,
     stream: String,
     version: i64,
     event_id: String,

@@ -196,7 +196,17 @@ impl EventLog {
 /// Opens an existing database to be read only, beside a process that writes it.
 ///
 /// # Errors
-/// When there is none, or it cannot be read.
-pub async fn connect_read_only(database: impl Into<Database>) -> Result<LogReader, StoreError> {
-    LogReader::new(database.into().readers().await?).await
+/// When there is none, it cannot be read, or the tables of these components are not of the version that this program
+/// knows.
+pub async fn connect_read_only(
+    database: impl Into<Database>,
+    components: &[Component],
+) -> Result<LogReader, StoreError> {
+    let readers = database.into().readers().await?;
+    let mut connection = readers.acquire().await?;
+    for component in [LOGS].iter().chain(components) {
+        migrate::check(&mut connection, *component).await?;
+    }
+    drop(connection);
+    LogReader::new(readers).await
 }

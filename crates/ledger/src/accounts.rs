@@ -132,18 +132,6 @@ pub(crate) async fn leases(connection: &mut Connection) -> Result<BTreeSet<OpenL
         .collect()
 }
 
-/// How far each journal was taken in, as a snapshot sees it.
-pub(crate) async fn cursors(connection: &mut Connection) -> Result<HashMap<JournalId, u64>, StoreError> {
-    let rows: Vec<(String, i64)> =
-        on!(connection, c => sqlx::query_as("SELECT journal_id, seq FROM journals").fetch_all(c).await?);
-    rows.into_iter()
-        .map(|(id, seq)| {
-            let id = id.parse().map_err(|_| StoreError::Malformed("journal id"))?;
-            Ok((id, u64::try_from(seq).map_err(|_| StoreError::Malformed("journal cursor"))?))
-        })
-        .collect()
-}
-
 /// Asks an account, and appends what it answers.
 ///
 /// # Errors

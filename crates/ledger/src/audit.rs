@@ -1,105 +1,67 @@
 //! The audit of money: every balance folded anew from the log, every bill computed anew, and compared.
+//!
+//! What is held in memory grows with the accounts, their open leases, the streams and the changes of prices, never
+//! with the events: what must be found among all of them is sorted in a file.
 
+mod broken;
+mod charge;
+mod ends;
 mod fold;
+mod journals;
 mod kept;
+mod prices;
 mod replay;
+mod sorter;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-use domain::{AccountId, CallId, JournalId, LeaseId, Log};
-use eventlog::{Heads, LogFault, LogReader, StoreError, verify};
+use std::{io, path::PathBuf};
+
+use domain::{
+    Log,
+    account::{AccountEvent, Flag},
+};
+use eventlog::{Compare, Heads, LogReader, LogSnapshot, Recorded, StoreError, verify};
 use serde::Serialize;
 use thiserror::Error;
 
-use self::fold::Fold;
-pub use self::replay::{Replay, replay};
-use crate::accounts;
+use self::{broken::Findings, ends::Ends, fold::Fold, journals::Journals, prices::Prices};
+pub use self::{
+    broken::{Amiss, Broken},
+    replay::{Replay, replay},
+};
+use crate::{
+    accounts::{self, account_event},
+    journal::JournalError,
+    record::CallPart,
+};
 
 /// The most faults that an audit lists.
 pub(crate) const FAULTS_MAX: usize = 100;
 
-/// An invariant that does not hold, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Broken {
-    /// The log itself.
+/// What an audit needs beside the database.
+pub struct AuditOptions {
+    /// The journal of this data directory, where there is one.
+    pub journal: Option<PathBuf>,
+    /// Where files may be made: 28 bytes for each call that was charged, and as much again while they are sorted.
+    pub scratch: PathBuf,
+    /// Read models that follow the `ledger` log and are to be compared with it.
+    pub models: Vec<Box<dyn Compare>>,
+}
+
+/// Why an audit came to no end.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The database cannot be read, or an event cannot.
     #[error(transparent)]
-    Log(#[from] LogFault),
-    /// I1: an account is not what its events say.
-    #[error("I1: {} is {stored}, its events make it {folded}", .account_id.prefixed())]
-    Balance {
-        /// Which account.
-        account_id: AccountId,
-        /// What the table says.
-        stored: String,
-        /// What the log says.
-        folded: String,
-    },
-    /// I1: what is pending is not what the open leases hold.
-    #[error("I1: {} has {pending} nano-dollars pending, its open leases hold {leased}", .account_id.prefixed())]
-    Pending {
-        /// Which account.
-        account_id: AccountId,
-        /// What it says.
-        pending: u64,
-        /// What the leases hold.
-        leased: u64,
-    },
-    /// I1: the list of open leases, from which those of a dead process are given back, is not what the events say.
-    #[error("I1: {} of {} is listed as open or its events say so, but not both alike", .lease_id.prefixed(), .account_id.prefixed())]
-    Lease {
-        /// Whose quota.
-        account_id: AccountId,
-        /// Which lease.
-        lease_id: LeaseId,
-    },
-    /// I1: what jobs of the control node have set aside is not what the events say.
-    #[error("I1: {} is kept by an open hold or its events say so, but not both alike", .lease_id.prefixed())]
-    Hold {
-        /// The lease that keeps it.
-        lease_id: LeaseId,
-    },
-    /// I2: an account is overdrawn by more than flagged charges explain.
-    #[error("I2: {} is overdrawn by {overdrawn} nano-dollars, flagged charges explain {explained}", .account_id.prefixed())]
-    Overdrawn {
-        /// Which account.
-        account_id: AccountId,
-        /// By how much.
-        overdrawn: u128,
-        /// How much of it is explained.
-        explained: u128,
-    },
-    /// I3: a call has two terminal events.
-    #[error("I3: {} part {part} ended twice, the second time at ledger event {position}", .call_id.prefixed())]
-    EndedTwice {
-        /// Which call.
-        call_id: CallId,
-        /// Which part.
-        part: u32,
-        /// The second end.
-        position: u64,
-    },
-    /// I5: a journal's cursor is behind a record that was taken in.
-    #[error("I5: journal {journal_id} is known up to {cursor}, but record {seq} of it was charged")]
-    Cursor {
-        /// Which journal.
-        journal_id: JournalId,
-        /// Where the cursor stands.
-        cursor: u64,
-        /// What was charged.
-        seq: u64,
-    },
-    /// I9: a charge is not what its pinned price says.
-    #[error(
-        "I9: ledger event {position} charges {charged} nano-dollars; its usage and pinned price make {billed}"
-    )]
-    Bill {
-        /// Which event.
-        position: u64,
-        /// What was charged.
-        charged: u64,
-        /// What it should be.
-        billed: u64,
-    },
+    Store(#[from] StoreError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What memory should not hold cannot be put elsewhere.
+    #[error("the ended calls cannot be sorted in a file: {0}")]
+    Scratch(#[from] io::Error),
 }
 
 /// What an audit found.
@@ -125,15 +87,6 @@ fn texts<S: serde::Serializer>(broken: &[Broken], serializer: S) -> Result<S::Ok
     serializer.collect_seq(broken.iter().map(ToString::to_string))
 }
 
-/// Reads both logs whole, folds every account anew and compares. Works beside a process that writes: what is
-/// compared is what one read transaction sees.
-///
-/// # Errors
-/// When the database cannot be read, or an event cannot.
-pub async fn audit(reader: &LogReader) -> Result<Audit, StoreError> {
-    audit_with(reader, |_| ()).await
-}
-
 /// How far a reading of the history has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -145,32 +98,109 @@ pub struct Progress {
     pub end: u64,
 }
 
-/// The same, and `seen` hears of every event that is read.
+/// Reads both logs whole, folds every account anew and compares; `seen` hears of every event that is read. Works beside
+/// a process that writes: what is compared is what one read transaction sees.
 ///
 /// # Errors
-/// When the database cannot be read, or an event cannot.
-pub async fn audit_with(reader: &LogReader, mut seen: impl FnMut(Progress)) -> Result<Audit, StoreError> {
+/// When the database or the journal cannot be read, or no file can be made.
+pub async fn audit(
+    reader: &LogReader,
+    options: AuditOptions,
+    mut seen: impl FnMut(Progress),
+) -> Result<Audit, AuditError> {
     let mut snapshot = reader.snapshot().await?;
     let events = snapshot.heads().await?;
-    let mut audit = Audit { events, ..Audit::default() };
-    let mut fold = Fold::default();
+    let mut review = Review::begin(&mut snapshot, options).await?;
+    let mut broken = Vec::new();
     for log in Log::ALL {
         let end = events.of(log);
-        let faults = verify(&mut snapshot, log, end, FAULTS_MAX, |event| {
-            seen(Progress { log, position: event.position, end });
-            fold.event(event)
+        let faults = verify(&mut snapshot, log, end, FAULTS_MAX, async |snapshot, page| {
+            for event in page {
+                seen(Progress { log, position: event.position, end });
+            }
+            review.page(snapshot, log, page).await
         })
         .await?;
-        audit.broken.extend(faults.into_iter().map(Broken::Log));
+        broken.extend(faults.into_iter().map(Broken::Log));
+        review.prices.head = events.control;
     }
-    audit.charges = fold.ended.len() as u64;
-    audit.in_doubt = fold.in_doubt;
-    audit.broken.append(&mut fold.broken);
-    fold.compare(&accounts::all(snapshot.connection()).await?, &mut audit.broken);
-    fold.leases(&accounts::leases(snapshot.connection()).await?, &mut audit.broken);
-    fold.holds(&accounts::holds::leases(snapshot.connection()).await?, &mut audit.broken);
-    fold.cursors(&accounts::cursors(snapshot.connection()).await?, &mut audit.broken);
-    audit.broken.append(&mut kept::faults(&mut snapshot).await?);
-    audit.broken.truncate(FAULTS_MAX);
-    Ok(audit)
+    let (charges, in_doubt) = (review.ends.charges, review.in_doubt);
+    broken.extend(review.end(&mut snapshot).await?);
+    broken.truncate(FAULTS_MAX);
+    Ok(Audit { events, charges, in_doubt, broken })
+}
+
+/// Everything that is gathered while the logs are read.
+struct Review {
+    prices: Prices,
+    fold: Fold,
+    ends: Ends,
+    journals: Journals,
+    models: Vec<Box<dyn Compare>>,
+    in_doubt: u64,
+    findings: Findings,
+}
+
+impl Review {
+    async fn begin(snapshot: &mut LogSnapshot, options: AuditOptions) -> Result<Self, AuditError> {
+        let mut findings = Findings::default();
+        let cursors = tables::cursors(snapshot.connection()).await?;
+        let journals = Journals::read(options.journal.as_deref(), cursors, &mut findings)?;
+        Ok(Self {
+            prices: Prices::default(),
+            fold: Fold::default(),
+            ends: Ends::new(&options.scratch),
+            journals,
+            models: options.models,
+            in_doubt: 0,
+            findings,
+        })
+    }
+
+    async fn page(
+        &mut self,
+        snapshot: &mut LogSnapshot,
+        log: Log,
+        page: &[Recorded],
+    ) -> Result<(), AuditError> {
+        match log {
+            Log::Control => page.iter().try_for_each(|event| self.prices.event(event))?,
+            Log::Ledger => {
+                page.iter().try_for_each(|event| self.event(event))?;
+                for model in &mut self.models {
+                    self.findings.extend(model.page(snapshot, page).await?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, recorded: &Recorded) -> Result<(), AuditError> {
+        let Some((id, event)) = account_event(recorded)? else { return Ok(()) };
+        if let AccountEvent::QuotaDeducted(charge) = &event {
+            let (position, findings) = (recorded.position, &mut self.findings);
+            self.in_doubt += u64::from(charge::has(charge, Flag::InDoubt));
+            charge::check(position, charge, findings);
+            self.prices.check(position, charge, findings)?;
+            self.journals.charged(position, charge, &mut self.ends, findings)?;
+            let call = CallPart { call_id: charge.call_id, part: charge.part };
+            self.ends.charged(call, position)?;
+        }
+        self.fold.event(id, &event);
+        Ok(())
+    }
+
+    async fn end(mut self, snapshot: &mut LogSnapshot) -> Result<Vec<Broken>, AuditError> {
+        let findings = &mut self.findings;
+        self.fold.compare(&accounts::all(snapshot.connection()).await?, findings);
+        self.fold.leases(&accounts::leases(snapshot.connection()).await?, findings);
+        self.fold.holds(&accounts::holds::leases(snapshot.connection()).await?, findings);
+        self.journals.end(&mut self.ends, findings)?;
+        self.ends.compare(snapshot, findings).await?;
+        for model in &mut self.models {
+            findings.extend(model.end(snapshot).await?);
+        }
+        findings.extend(kept::faults(snapshot).await?);
+        Ok(self.findings.into_inner())
+    }
 }

@@ -1,16 +1,21 @@
 //! Calls and leases for this crate's tests.
 
+mod disk;
 mod ledger;
+pub(crate) mod process;
 
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
     TimeStamp, UserId,
-    account::{Attempt, AttemptOutcome, CallFacts, Mode, Scope, Settlement},
-    price::{Pinned, Price, Rates, Usage},
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Mode, Scope, Settlement},
+    price::{Pinned, Price, PriceSource, Rates, Usage},
 };
 use uuid::Uuid;
 
-pub(crate) use self::ledger::{Faulty, Ledger, Line};
+pub(crate) use self::{
+    disk::{Fails, Held, TestDisk},
+    ledger::{Faulty, Ledger, Line},
+};
 
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
 /// Limits a token.
@@ -25,14 +30,24 @@ pub(crate) fn call(n: u128) -> CallId {
     CallId(Uuid::from_u128(0x1000 + n))
 }
 
+/// A call that is not split.
+pub(crate) fn whole(n: u128) -> CallPart {
+    CallPart { call_id: call(n), part: 0 }
+}
+
 pub(crate) fn lease(n: u128) -> LeaseId {
     LeaseId(Uuid::from_u128(0x2000 + n))
 }
 
-/// One nano a token, in and out.
+/// The only model's price, which is the first thing that the `control` log says: one nano a token, in and out.
 pub(crate) fn pinned() -> Pinned {
     let rates = Rates { input: Some(1_000), output: Some(1_000), ..Rates::default() };
-    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+    let (price, source) = (Price { rates, ..Price::default() }, PriceSource::List { version: 1 });
+    Pinned { price, source, ..Pinned::default() }
+}
+
+pub(crate) fn model() -> ModelName {
+    ModelName::new("m").unwrap()
 }
 
 pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
@@ -43,13 +58,14 @@ pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
         token_id: ApiTokenId(Uuid::from_u128(8)),
         scopes: vec![Scope { account_id: PAYER, lease_id: Some(lease(1)) }],
         group: GroupName::default_group(),
-        model: ModelName::new("m").unwrap(),
+        model: model(),
         pinned: pinned(),
         service_tier: None,
         control_position: 1,
         mode: Mode::Whole,
         input_tokens: 10,
         reserved: nanos(reserved),
+        extensions: Vec::new(),
         started_at: TimeStamp::default(),
     }
 }
@@ -57,7 +73,7 @@ pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
 pub(crate) fn settlement(amount: u64) -> Settlement {
     Settlement {
         facts: facts(1, 100),
-        attempts: Vec::new(),
+        attempts: vec![attempt(1, AttemptOutcome::Billed)],
         usage: Usage { input_tokens: amount, ..Usage::default() },
         amount: nanos(amount),
         flags: Vec::new(),
@@ -71,7 +87,7 @@ pub(crate) fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
         attempt: number,
         channel_id: ChannelId(Uuid::from_u128(4)),
         key_id: ChannelKeyId(Uuid::from_u128(5)),
-        upstream_model: ModelName::new("m").unwrap(),
+        upstream_model: model(),
         outcome,
     }
 }

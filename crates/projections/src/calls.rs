@@ -1,6 +1,7 @@
 //! The usage log: a projection of the `ledger` log that follows at a distance, with a checkpoint.
 
 mod checkpoint;
+mod compare;
 mod page;
 mod query;
 mod row;
@@ -20,6 +21,7 @@ use self::{
     store::{rebuild, write},
 };
 pub use self::{
+    compare::CallsCompare,
     query::{CallFilter, list},
     row::CallRow,
 };

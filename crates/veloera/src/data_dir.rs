@@ -25,9 +25,10 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
-    /// The database that the configuration names, which must be there already.
-    pub(crate) fn existing(config: &Config) -> anyhow::Result<Database> {
-        let database = Self(config.data_dir.clone()).database(config)?;
+    /// With the database that the configuration names, which must be there already.
+    pub(crate) fn existing(config: &Config) -> anyhow::Result<(Self, Database)> {
+        let dir = Self(config.data_dir.clone());
+        let database = dir.database(config)?;
         if let Database::Sqlite(path) = &database
             && !path.is_file()
         {
@@ -36,7 +37,12 @@ impl DataDir {
                 path.display()
             );
         }
-        Ok(database)
+        Ok((dir, database))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// One data directory serves one process, for as long as the file lives.

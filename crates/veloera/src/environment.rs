@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use domain::{LeaseId, TimeStamp};
+use domain::{JournalId, LeaseId, TimeStamp};
 use eventlog::SealError;
 use uuid::Uuid;
 
@@ -56,6 +56,10 @@ impl Machine {
         TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    fn boot_ms() -> u64 {
+        ms_of(rustix::time::ClockId::Boottime)
+    }
+
     pub(crate) fn uuid() -> Uuid {
         #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
         Uuid::now_v7()
@@ -72,6 +76,10 @@ impl relay::Clock for Machine {
     fn now(&self) -> TimeStamp {
         Self::now()
     }
+
+    fn boot_ms(&self) -> u64 {
+        Self::boot_ms()
+    }
 }
 
 impl ledger::BankClock for Machine {
@@ -86,11 +94,15 @@ impl ledger::NodeClock for Machine {
     }
 
     fn boot_ms(&self) -> u64 {
-        ms_of(rustix::time::ClockId::Boottime)
+        Self::boot_ms()
     }
 
     fn lease_id(&self) -> LeaseId {
         LeaseId(Self::uuid())
+    }
+
+    fn journal_id(&self) -> JournalId {
+        JournalId(Self::uuid())
     }
 }
 

@@ -7,21 +7,26 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::serve::ListenerExt as _;
-use eventlog::{LogOptions, Sealer};
+use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
 use tokio::net::TcpListener;
 
 use self::build::Parts;
 use crate::{config::Config, data_dir::DataDir, demo, environment::Machine, pools, telemetry};
 
-/// The read models that follow in the append transaction, and the tables of those that do not.
+/// The read models that follow in the append transaction.
+fn inline() -> Vec<Arc<dyn Inline>> {
+    vec![Arc::new(ControlModels), Arc::new(ledger::accounts::Accounts)]
+}
+
+/// All tables beside the logs' own.
+pub(crate) fn components() -> Vec<Component> {
+    inline().iter().map(|model| model.component()).chain([Calls::COMPONENT]).collect()
+}
+
+/// The read models, and the tables of those that do not follow in the append transaction.
 pub(crate) fn log_options(sealer: Sealer) -> LogOptions {
-    LogOptions {
-        clock: Arc::new(Machine),
-        inline: vec![Arc::new(ControlModels), Arc::new(ledger::accounts::Accounts)],
-        components: vec![Calls::COMPONENT],
-        sealer,
-    }
+    LogOptions { clock: Arc::new(Machine), inline: inline(), components: vec![Calls::COMPONENT], sealer }
 }
 
 pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {

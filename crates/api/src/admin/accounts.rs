@@ -20,9 +20,10 @@ use projections::tokens;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub use self::view::AccountView;
 use self::{
     body::{AdjustmentBody, ChangeAccountBody, DepositBody},
-    view::{AccountView, Movement, MovementView},
+    view::{Movement, MovementView},
 };
 use crate::{
     Edge,

@@ -115,6 +115,19 @@ pub enum StoreError {
         /// What is known here.
         known: usize,
     },
+    /// The tables were made by an older version, and whoever only reads cannot bring them up to date.
+    #[error(
+        "the database's `{component}` tables are of version {found}, this program knows {known}: bring them up to \
+         date with `veloera migrate`, or read them with the older veloera"
+    )]
+    OlderDatabase {
+        /// Which part's.
+        component: String,
+        /// What they are.
+        found: i64,
+        /// What is known here.
+        known: usize,
+    },
     /// A read model cannot take an event in.
     #[error("the read model `{model}` failed at the {log} log's event {position}: {reason}")]
     Inline {

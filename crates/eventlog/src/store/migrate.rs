@@ -1,5 +1,7 @@
 //! Tables of each part, brought up to date when the database is opened.
 
+use std::cmp::Ordering;
+
 use domain::Log;
 use uuid::Uuid;
 
@@ -32,13 +34,7 @@ async fn in_transaction(writer: &mut Connection, component: Component) -> Result
             "CREATE TABLE IF NOT EXISTS schema_versions(component TEXT PRIMARY KEY, version BIGINT NOT NULL)",
         )
         .await?;
-    let found: Option<i64> = on!(&mut *writer, c => {
-        sqlx::query_scalar("SELECT version FROM schema_versions WHERE component = $1")
-            .bind(component.name)
-            .fetch_optional(c)
-            .await?
-    });
-    let found = found.unwrap_or(0);
+    let found = version(writer, component).await?;
     let known = component.migrations.len();
     let done = usize::try_from(found).unwrap_or(0);
     if done > known {
@@ -64,6 +60,28 @@ async fn in_transaction(writer: &mut Connection, component: Component) -> Result
         }
     }
     Ok(())
+}
+
+async fn version(connection: &mut Connection, component: Component) -> Result<i64, StoreError> {
+    let found: Option<i64> = on!(connection, c => {
+        sqlx::query_scalar("SELECT version FROM schema_versions WHERE component = $1")
+            .bind(component.name)
+            .fetch_optional(c)
+            .await?
+    });
+    Ok(found.unwrap_or(0))
+}
+
+/// Refuses tables of another version than this program knows: whoever only reads brings none up to date.
+pub(super) async fn check(connection: &mut Connection, component: Component) -> Result<(), StoreError> {
+    let found = version(connection, component).await?;
+    let known = component.migrations.len();
+    let component = component.name.into();
+    match usize::try_from(found).unwrap_or(0).cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::NewerDatabase { component, found, known }),
+        Ordering::Less => Err(StoreError::OlderDatabase { component, found, known }),
+    }
 }
 
 async fn name(writer: &mut Connection, log: Log, id: Uuid) -> Result<(), StoreError> {

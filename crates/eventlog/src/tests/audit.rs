@@ -6,9 +6,9 @@ use rstest::rstest;
 use super::bench::{
     Bench,
     Store::{self, Postgres, Sqlite},
-    append, noted,
+    append, note, noted,
 };
-use crate::{Connection, LogFault, Recorded, StoreError, on, verify};
+use crate::{Connection, LogFault, LogSnapshot, PAGE_MAX, Recorded, StoreError, StreamAppend, on, verify};
 
 const LOG: Log = Log::Ledger;
 
@@ -34,9 +34,9 @@ async fn faults_up_to(bench: &Bench, faults_max: usize) -> (Vec<LogFault>, Vec<u
     let mut snapshot = bench.log.reader().snapshot().await.unwrap();
     let head = snapshot.heads().await.unwrap().of(LOG);
     let mut visited = Vec::new();
-    let visit = |event: &Recorded| {
-        visited.push(event.position);
-        Ok(())
+    let visit = async |_: &mut LogSnapshot, events: &[Recorded]| {
+        visited.extend(events.iter().map(|event| event.position));
+        Ok::<(), StoreError>(())
     };
     let faults = verify(&mut snapshot, LOG, head, faults_max, visit).await.unwrap();
     (faults, visited)
@@ -90,6 +90,34 @@ async fn a_changed_byte_of_any_column_shows_and_is_not_taken_for_evidence(
         let changed = vec![LogFault::Changed { log: LOG, position: 3 }];
         assert_eq!(faults_up_to(&bench, 100).await, (changed, vec![1, 2]), "{set}");
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_cannot_even_be_read_shows_where_it_is_and_what_follows_is_read_on(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = tampered(store, &["UPDATE ledger_events SET version = -1 WHERE position = 2"]).await;
+    let malformed = LogFault::Malformed { log: LOG, position: 2, what: "position or version" };
+    assert_eq!(faults_up_to(&bench, 100).await, (vec![malformed], vec![1, 3]));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_log_is_read_in_pages_and_a_fault_between_two_of_them_shows(
+    #[values(Sqlite, Postgres)] store: Store,
+) {
+    let bench = tampered(store, &[]).await;
+    let more = StreamAppend { events: vec![note("{}"); 2 * PAGE_MAX + 2], ..noted(LOG, "note:3") };
+    append(&bench.log, vec![more]).await.unwrap();
+    let (found, visited) = faults_up_to(&bench, 100).await;
+    assert_eq!((found, visited.len()), (Vec::new(), 2 * PAGE_MAX + 5));
+    assert!(visited.is_sorted());
+    let last_of_page = PAGE_MAX as u64;
+    let mut raw = bench.raw().await;
+    run(&mut raw, &format!("DELETE FROM ledger_events WHERE position = {last_of_page}")).await;
+    let hole = LogFault::Hole { log: LOG, expected: last_of_page, found: last_of_page + 1 };
+    assert!(faults(&bench).await.contains(&hole));
 }
 
 #[rstest]

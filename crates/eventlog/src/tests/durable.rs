@@ -122,12 +122,12 @@ async fn a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(
 ) {
     let bench = Bench::new(store).await;
     append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
-    let reader = connect_read_only(bench.database()).await.unwrap();
+    let reader = connect_read_only(bench.database(), &[]).await.unwrap();
     assert_eq!(reader.heads().await.unwrap(), heads(1, 0));
     assert!(reader.pool().acquire().await.unwrap().execute("DELETE FROM commands").await.is_err());
     let elsewhere = match bench.database() {
         Database::Sqlite(path) => Database::Sqlite(path.with_extension("none")),
         Database::Postgres(options) => Database::Postgres(Box::new(options.database("none"))),
     };
-    assert!(connect_read_only(elsewhere).await.is_err());
+    assert!(connect_read_only(elsewhere, &[]).await.is_err());
 }

@@ -115,7 +115,7 @@ async fn two_processes_and_sixteen_tasks_leave_no_gap_and_a_reader_of_neither_mi
 ) {
     let mut bench = Bench::new(store).await;
     let other = bench.second_writer().await;
-    let reader = connect_read_only(bench.database()).await.unwrap();
+    let reader = connect_read_only(bench.database(), &[]).await.unwrap();
     let mut tasks = writers(&bench.log);
     write(&mut tasks, &other);
     let mut seen = Vec::new();

@@ -33,9 +33,11 @@ pub async fn replay(
     let log = Log::Ledger;
     let mut snapshot = reader.snapshot().await?;
     let mut replay = Replay::default();
-    let faults = verify(&mut snapshot, log, to, 1, |event| {
-        seen(Progress { log, position: event.position, end: to });
-        replay.event(event)
+    let faults = verify(&mut snapshot, log, to, 1, async |_, page| {
+        page.iter().try_for_each(|event| {
+            seen(Progress { log, position: event.position, end: to });
+            replay.event(event)
+        })
     })
     .await?;
     replay.fault = faults.into_iter().next();

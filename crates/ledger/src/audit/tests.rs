@@ -1,18 +1,21 @@
 //! What the audit finds, when a fact is broken by hand.
 
+mod charge;
+mod journal;
+
 use std::{collections::BTreeSet, str::FromStr};
 
 use domain::{
-    AccountId, Log,
-    account::{AccountCommand, AccountEvent},
+    AccountId, Log, StoredEvent,
+    account::{AccountCommand, AccountEvent, Settlement},
 };
 use eventlog::{LogFault, Recorded};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::Broken;
+use super::{Broken, FAULTS_MAX};
 use crate::{
     Ask, LedgerPort, Link, ScopeAsk,
-    fixtures::{JOURNAL, Ledger, PAYER, lease, nanos, settlement},
+    fixtures::{JOURNAL, Ledger, PAYER, call, facts, lease, nanos, settlement},
     journal::Framed,
     record::Record,
 };
@@ -62,15 +65,18 @@ async fn rewritten(ledger: &Ledger, position: u64, with: impl FnOnce(&mut Accoun
     let mut event: AccountEvent = eventlog::decode(&recorded).unwrap();
     with(&mut event);
     recorded.payload = serde_json::to_string(&event).unwrap();
+    event.tag().clone_into(&mut recorded.event_type);
     let hash = recorded.expected_hash(reader.log_id(Log::Ledger));
     let mut intruder = intruder(ledger).await;
-    let done = sqlx::query("UPDATE ledger_events SET payload = ?, leaf_hash = ? WHERE position = ?")
-        .bind(recorded.payload)
-        .bind(hash.as_slice())
-        .bind(i64::try_from(position).unwrap())
-        .execute(&mut intruder)
-        .await
-        .unwrap();
+    let done =
+        sqlx::query("UPDATE ledger_events SET event_type = ?, payload = ?, leaf_hash = ? WHERE position = ?")
+            .bind(recorded.event_type)
+            .bind(recorded.payload)
+            .bind(hash.as_slice())
+            .bind(i64::try_from(position).unwrap())
+            .execute(&mut intruder)
+            .await
+            .unwrap();
     assert_eq!(done.rows_affected(), 1);
     ledger.audit().await.broken
 }
@@ -80,14 +86,29 @@ fn kinds(broken: &[Broken]) -> BTreeSet<&'static str> {
         .iter()
         .map(|fault| match fault {
             Broken::Log(_) => "log",
+            Broken::Model(_) => "model",
             Broken::Balance { .. } => "balance",
             Broken::Pending { .. } => "pending",
             Broken::Lease { .. } => "lease",
             Broken::Hold { .. } => "hold",
             Broken::Overdrawn { .. } => "overdrawn",
+            Broken::Flags { .. } => "flags",
             Broken::EndedTwice { .. } => "ended twice",
+            Broken::Unlisted { .. } => "unlisted",
+            Broken::Listed { .. } => "listed",
             Broken::Cursor { .. } => "cursor",
+            Broken::Order { .. } => "order",
+            Broken::JournalDamaged { .. }
+            | Broken::JournalLacks { .. }
+            | Broken::JournalShort { .. }
+            | Broken::JournalDiffers { .. } => "journal",
+            Broken::Record { .. } => "record",
+            Broken::Uncharged { .. } => "uncharged",
             Broken::Bill { .. } => "bill",
+            Broken::Ahead { .. } => "ahead",
+            Broken::Price { .. } => "price",
+            Broken::Ratio { .. } => "ratio",
+            Broken::Attempts { .. } => "attempts",
         })
         .collect()
 }
@@ -227,6 +248,48 @@ async fn a_call_that_ended_twice_is_found() {
     let broken = ledger.audit().await.broken;
     let expected = Broken::EndedTwice { call_id: settlement(5).facts.call_id, part: 0, position: 6 };
     assert_eq!(broken, [expected]);
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_listed_is_found_and_so_is_one_that_never_happened() {
+    let ledger = charged().await;
+    let call_id = settlement(25).facts.call_id;
+    let broken = tampered(&ledger, &["DELETE FROM ended_calls"]).await;
+    assert_eq!(broken, [Broken::Unlisted { call_id, part: 0, position: 5 }]);
+    for (id, part) in [(call(0), 0), (call_id, 1), (call(2), 0)] {
+        let ledger = charged().await;
+        let sql = format!("INSERT INTO ended_calls VALUES (x'{}', {part})", id.0.simple());
+        let broken = tampered(&ledger, &[&sql]).await;
+        assert_eq!(broken, [Broken::Listed { call_id: id, part }]);
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_charged_behind_one_that_follows_it_is_found() {
+    let ledger = charged().await;
+    let broken = rewritten(&ledger, 5, |event| {
+        if let AccountEvent::QuotaDeducted(charge) = event {
+            charge.seq = 0;
+        }
+    })
+    .await;
+    assert_eq!(broken, [Broken::Order { position: 5, journal_id: JOURNAL, seq: 0 }]);
+}
+
+#[tokio::test]
+async fn no_more_is_listed_than_an_audit_lists_however_much_is_wrong() {
+    let ledger = Ledger::with(1_000).await;
+    let mut link = Link::default();
+    let records = (0..2 * FAULTS_MAX as u64).map(|n| {
+        let facts = facts(u128::from(n), 100);
+        let wrong = Settlement { facts, amount: nanos(2), ..settlement(1) };
+        let payload = Record::Settle(Box::new(wrong)).encode().unwrap();
+        link = link.next(&payload);
+        Framed { seq: n + 1, payload, link }
+    });
+    ledger.bank.ingest(JOURNAL, records.collect()).await.unwrap();
+    let audit = ledger.audit().await;
+    assert_eq!((audit.charges, audit.broken.len()), (2 * FAULTS_MAX as u64, FAULTS_MAX));
 }
 
 #[tokio::test]

@@ -186,6 +186,7 @@ async fn settle(
 ) -> Result<(), Fault<HoldError>> {
     settlement.facts.scopes.clone_from(&hold.scopes);
     settlement.facts.reserved = hold.amount;
+    settlement.facts.extensions.clear();
     let call = CallPart::of(&settlement.facts);
     if !ingest::ended(tx.connection(), &[call]).await?.is_empty() {
         return Err(Fault::Refused(HoldError::CallEnded(call.call_id)));

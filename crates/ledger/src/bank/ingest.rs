@@ -7,7 +7,9 @@ use domain::{
     account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
 };
 use eventlog::{
-    Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx, on,
+    Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx,
+    fault::{Point, hit},
+    on,
 };
 
 use crate::{
@@ -68,6 +70,7 @@ async fn take(
         past::ended(tx.connection(), lease_id, now).await?;
     }
     tx.append(batch.appends).await?;
+    hit(Point::DuringIngest);
     on!(tx.connection(), c => {
         sqlx::query(
             "INSERT INTO journals VALUES ($1, $2, $3, $4) ON CONFLICT (journal_id) DO UPDATE \
@@ -157,6 +160,7 @@ impl Batch {
             | Record::Sent { .. }
             | Record::AttemptEnded { .. }
             | Record::Progress { .. }
+            | Record::Extend { .. }
             | Record::Void { .. } => Ok(()),
         }
     }

@@ -9,19 +9,26 @@ use std::{
 };
 
 use domain::{
-    AccountId, Log, TimeStamp,
+    AccountId, Aggregate, Log, TimeStamp,
     account::{Account, AccountCommand, AccountEvent, AccountRefusal, Deduction},
+    price_list::{LIST_ID, PriceList, PriceListEvent},
 };
-use eventlog::{EventLog, ExecuteError, LogOptions, MasterKey, Metadata, PAGE_MAX, Sealer};
+use eventlog::{
+    EventLog, ExecuteError, LogOptions, MasterKey, Metadata, NewEvent, PAGE_MAX, Sealer, StreamAppend,
+    stream_name,
+};
 use ledger::{
-    Bank, BankOptions,
+    AuditOptions, Bank, BankOptions,
     accounts::{self, Accounts},
     audit,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::rule::{Checked, Rule, Violation, holds};
+use super::{
+    facts::{model, pinned},
+    rule::{Checked, Rule, Violation, holds},
+};
 
 /// The wall clock, which is set both ways.
 #[derive(Debug, Default)]
@@ -59,7 +66,7 @@ pub(crate) struct Books {
     pub(crate) wall: Arc<Wall>,
     log: EventLog,
     _appender: JoinSet<()>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Books {
@@ -76,7 +83,20 @@ impl Books {
         let mut tasks = JoinSet::new();
         tasks.spawn(appender.run());
         let bank = Bank::open(log.clone(), BankOptions::new(Arc::new(Minutes::default()))).await?;
-        Ok(Self { bank, wall, log, _appender: tasks, _dir: dir })
+        let books = Self { bank, wall, log, _appender: tasks, dir };
+        books.price().await?;
+        Ok(books)
+    }
+
+    /// Sets the price of the only model.
+    async fn price(&self) -> Checked {
+        let set = PriceListEvent::Set { model: model()?, version: 1, price: Box::new(pinned().price) };
+        let (stream, events) = (stream_name(PriceList::KIND, LIST_ID), vec![NewEvent::of(&set)?]);
+        let append = StreamAppend { log: Log::Control, stream, expected: None, events };
+        let set = self.log.transact(Metadata::default(), move |tx| {
+            Box::pin(async move { Ok(tx.append(vec![append]).await?) })
+        });
+        set.await.map(drop).map_err(|error: ExecuteError<AccountRefusal>| error.into())
     }
 
     /// Asks accounts, all in one transaction; each must agree.
@@ -121,7 +141,9 @@ impl Books {
 
     /// Asserts that the audit finds nothing.
     pub(crate) async fn is_sound(&self) -> Checked {
-        let broken = audit(self.log.reader()).await?.broken;
+        let scratch = self.dir.path().to_owned();
+        let options = AuditOptions { journal: None, scratch, models: Vec::new() };
+        let broken = audit(self.log.reader(), options, |_| ()).await?.broken;
         let Some(first) = broken.first() else { return Ok(()) };
         Err(Violation::new(Rule::Audit, first.to_string()))
     }

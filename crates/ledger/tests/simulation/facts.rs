@@ -4,7 +4,7 @@ use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
     UserId,
     account::{Attempt, AttemptOutcome, CallFacts, Mode, Scope},
-    price::{Pinned, Price, Rates, Usage},
+    price::{Pinned, Price, PriceSource, Rates, Usage},
 };
 use uuid::Uuid;
 
@@ -43,10 +43,16 @@ impl Ids {
     }
 }
 
-/// One nano-dollar a token, in and out.
+/// The only model.
+pub(crate) fn model() -> Checked<ModelName> {
+    Ok(ModelName::new("m")?)
+}
+
+/// Its price, which is the first thing that the `control` log says: one nano-dollar a token, in and out.
 pub(crate) fn pinned() -> Pinned {
     let rates = Rates { input: Some(1_000), output: Some(1_000), ..Rates::default() };
-    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+    let (price, source) = (Price { rates, ..Price::default() }, PriceSource::List { version: 1 });
+    Pinned { price, source, ..Pinned::default() }
 }
 
 /// What an answer of so many tokens uses.
@@ -69,13 +75,14 @@ pub(crate) fn facts(ids: Ids, number: u64, accounts: &[AccountId]) -> Checked<Ca
         token_id: ApiTokenId(Uuid::from_u128(8)),
         scopes: accounts.iter().map(scope).collect(),
         group: GroupName::default_group(),
-        model: ModelName::new("m")?,
+        model: model()?,
         pinned: pinned(),
         service_tier: None,
         control_position: 1,
         mode: Mode::Stream,
         input_tokens: INPUT,
         reserved: Nanos::ZERO,
+        extensions: Vec::new(),
         started_at: domain::TimeStamp::default(),
     })
 }
@@ -86,7 +93,7 @@ pub(crate) fn attempt(number: u32) -> Checked<Attempt> {
         attempt: number,
         channel_id: ChannelId(Uuid::from_u128(4)),
         key_id: ChannelKeyId(Uuid::from_u128(5)),
-        upstream_model: ModelName::new("m")?,
+        upstream_model: model()?,
         outcome: AttemptOutcome::Unknown,
     })
 }

@@ -27,9 +27,19 @@ impl Checkpoint {
         Self { position: event.position, event_id: Some(event.event_id), ..self }
     }
 
+    /// Whether it names this log.
+    pub(super) fn is_of(&self, log_id: Uuid) -> bool {
+        self.log_id == log_id
+    }
+
+    /// Whether this was made on another event than this one, at the same place.
+    pub(super) fn is_another(&self, event: &Recorded) -> bool {
+        self.position == event.position && self.event_id != Some(event.event_id)
+    }
+
     /// Whether the log is the one that this was made on: a fork has another event here, or none.
     pub(super) async fn stands(&self, reader: &LogReader) -> Result<bool, StoreError> {
-        if self.log_id != reader.log_id(Log::Ledger) {
+        if !self.is_of(reader.log_id(Log::Ledger)) {
             return Ok(false);
         }
         let Some(before) = self.position.checked_sub(1) else { return Ok(true) };

@@ -1,11 +1,12 @@
 //! A page of the `ledger` log as one statement per kind of change.
 
 use domain::{
-    AMOUNT_MAX, Aggregate, ChannelId,
-    account::{Account, AccountEvent, Attempt, AttemptOutcome, Deduction, Mode, Reconciliation},
+    Aggregate,
+    account::{Account, AccountEvent, Correction, Mode, Reconciliation},
 };
 use eventlog::{Cell, Connection, Recorded, Rows, StoreError, decode};
 
+use super::row::CallRow;
 use crate::model::signed;
 
 const INSERT: &str = "INSERT INTO calls(position, call_id, part, user_id, token_id, account_id, model, group_name, \
@@ -54,7 +55,9 @@ impl Page {
         let mut page = Self::default();
         for event in events.iter().filter(|event| event.kind() == Account::KIND) {
             match decode(event)? {
-                AccountEvent::QuotaDeducted(deduction) => page.calls.push(line(event.position, *deduction)?),
+                AccountEvent::QuotaDeducted(deduction) => {
+                    page.calls.push(line(&CallRow::of(event.position, *deduction))?);
+                }
                 AccountEvent::UsageReconciled(reconciliation) => page.correct(&reconciliation),
                 _ => {}
             }
@@ -64,12 +67,11 @@ impl Page {
 
     fn correct(&mut self, reconciliation: &Reconciliation) {
         self.corrections.extend(reconciliation.corrections.iter().map(|correction| {
-            let more = signed(correction.posted_nanos.get()) - signed(correction.refunded_nanos.get());
             [
                 reconciliation.call_id.to_string().into(),
                 reconciliation.part.into(),
                 correction.account_id.to_string().into(),
-                more.into(),
+                corrected(correction).into(),
             ]
         }));
     }
@@ -82,31 +84,34 @@ impl Page {
     }
 }
 
-fn line(position: u64, call: Deduction) -> Result<[Cell<'static>; 20], StoreError> {
-    let usage = &call.usage;
-    let cache_writes = usage.cache_write_tokens.saturating_add(usage.cache_write_1h_tokens);
+fn line(row: &CallRow) -> Result<[Cell<'static>; 20], StoreError> {
     Ok([
-        position.into(),
-        call.call_id.to_string().into(),
-        call.part.into(),
-        call.user_id.to_string().into(),
-        call.token_id.to_string().into(),
-        call.charges.first().map(|charge| charge.account_id.to_string()).into(),
-        call.model.to_string().into(),
-        call.group.to_string().into(),
-        answered_by(&call.attempts).map(|id| id.to_string()).into(),
-        mode(call.mode).into(),
-        counted(usage.input_tokens).into(),
-        counted(usage.output_tokens).into(),
-        counted(usage.cache_read_tokens).into(),
-        counted(cache_writes).into(),
-        call.amount_nanos.get().into(),
-        call.reserved_nanos.get().into(),
-        serde_json::to_string(&call.flags).map_err(StoreError::Encode)?.into(),
-        signed(call.attempts.len() as u64).into(),
-        call.started_at.micros().into(),
-        call.ended_at.micros().into(),
+        row.position.into(),
+        row.call_id.to_string().into(),
+        row.part.into(),
+        row.user_id.to_string().into(),
+        row.token_id.to_string().into(),
+        row.account_id.map(|id| id.to_string()).into(),
+        row.model.to_string().into(),
+        row.group.to_string().into(),
+        row.channel_id.map(|id| id.to_string()).into(),
+        mode(row.mode).into(),
+        row.input_tokens.into(),
+        row.output_tokens.into(),
+        row.cache_read_tokens.into(),
+        row.cache_write_tokens.into(),
+        row.amount_nanos.get().into(),
+        row.reserved_nanos.get().into(),
+        serde_json::to_string(&row.flags).map_err(StoreError::Encode)?.into(),
+        row.attempts.into(),
+        row.started_at.micros().into(),
+        row.ended_at.micros().into(),
     ])
+}
+
+/// What is paid more by it; negative where it is given back.
+pub(super) fn corrected(correction: &Correction) -> i64 {
+    signed(correction.posted_nanos.get()) - signed(correction.refunded_nanos.get())
 }
 
 /// As its name stands in events.
@@ -115,15 +120,4 @@ const fn mode(mode: Mode) -> &'static str {
         Mode::Whole => "whole",
         Mode::Stream => "stream",
     }
-}
-
-/// The channel that answered; where that is not known, the last that may have.
-fn answered_by(attempts: &[Attempt]) -> Option<ChannelId> {
-    let last = |outcome| attempts.iter().rev().find(move |attempt| attempt.outcome == outcome);
-    last(AttemptOutcome::Billed).or_else(|| last(AttemptOutcome::Unknown)).map(|attempt| attempt.channel_id)
-}
-
-/// What a provider says it counted is stored as far as the column goes: no answer may stop the usage log.
-fn counted(tokens: u64) -> u64 {
-    tokens.min(AMOUNT_MAX)
 }

@@ -4,7 +4,7 @@ use domain::{AccountId, ApiTokenId, CallId, ChannelId, ModelName, TimeStamp, Use
 use eventlog::{PAGE_MAX, Pool, StoreError, on};
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
-use super::row::{CallRow, Columns};
+use super::row::{COLUMNS, CallRow, Columns};
 use crate::model::signed;
 
 /// Which calls are wanted; `None` asks for any.
@@ -28,10 +28,6 @@ pub struct CallFilter {
     pub to: Option<TimeStamp>,
 }
 
-const COLUMNS: &str = "SELECT position, call_id, part, user_id, token_id, account_id, model, group_name, channel_id, \
-     mode, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_nanos, reserved_nanos, \
-     corrected_nanos, flags, attempts, started_at, ended_at FROM calls WHERE position < ";
-
 /// The calls that `filter` picks, newest first, from before the position `before`; at most `limit`.
 ///
 /// # Errors
@@ -43,7 +39,7 @@ pub async fn list(
     limit: usize,
 ) -> Result<Vec<CallRow>, StoreError> {
     let rows: Vec<Columns> = on!(&mut pool.acquire().await?, c => {
-        let mut query = QueryBuilder::new(COLUMNS);
+        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM calls WHERE position < "));
         query.push_bind(before.map_or(i64::MAX, signed));
         filter.push(&mut query);
         query.push(" ORDER BY position DESC LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));

@@ -1,5 +1,7 @@
 //! A call as the usage log lists it.
 
+mod charged;
+
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, GroupName, ModelName, Nanos, TimeStamp, UserId,
     account::{Flag, Mode},
@@ -63,6 +65,11 @@ pub struct CallRow {
     pub duration_ms: u64,
 }
 
+/// The columns of a row, as a query names them.
+pub(super) const COLUMNS: &str = "position, call_id, part, user_id, token_id, account_id, model, group_name, \
+     channel_id, mode, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_nanos, \
+     reserved_nanos, corrected_nanos, flags, attempts, started_at, ended_at";
+
 /// The same, as the table has it.
 #[derive(FromRow)]
 pub(super) struct Columns {
@@ -90,6 +97,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Where it stands, even where nothing else of it can be read.
+    pub(super) fn position(&self) -> Result<u64, StoreError> {
+        unsigned(self.position)
+    }
+
     pub(super) fn read(self) -> Result<CallRow, StoreError> {
         Ok(CallRow {
             position: unsigned(self.position)?,
@@ -113,10 +125,14 @@ impl Columns {
             attempts: u32::try_from(self.attempts).map_err(|_| MALFORMED)?,
             started_at: TimeStamp::from_micros(self.started_at),
             ended_at: TimeStamp::from_micros(self.ended_at),
-            // A clock that was set back makes no call shorter than nothing.
-            duration_ms: u64::try_from(self.ended_at.saturating_sub(self.started_at) / 1_000).unwrap_or(0),
+            duration_ms: duration_ms(self.started_at, self.ended_at),
         })
     }
+}
+
+/// A clock that was set back makes no call shorter than nothing.
+fn duration_ms(started_at: i64, ended_at: i64) -> u64 {
+    u64::try_from(ended_at.saturating_sub(started_at) / 1_000).unwrap_or(0)
 }
 
 const MALFORMED: StoreError = StoreError::Malformed("call");

@@ -71,12 +71,12 @@ fn deduction(n: u64) -> Deduction {
 }
 
 /// One nano more to pay, and `refunded` given back.
-fn back(account: u128, refunded: u64) -> Correction {
+pub(super) fn back(account: u128, refunded: u64) -> Correction {
     Correction { account_id: account_id(account), posted_nanos: nanos(1), refunded_nanos: nanos(refunded) }
 }
 
 /// The call 7, corrected.
-fn reconciled(corrections: Vec<Correction>) -> AccountEvent {
+pub(super) fn reconciled(corrections: Vec<Correction>) -> AccountEvent {
     let reason = "the provider's bill".into();
     AccountEvent::UsageReconciled(Box::new(Reconciliation {
         call_id: call_id(7),
@@ -86,12 +86,12 @@ fn reconciled(corrections: Vec<Correction>) -> AccountEvent {
     }))
 }
 
-async fn charged(house: &House, n: u64) -> u64 {
+pub(super) async fn charged(house: &House, n: u64) -> u64 {
     let event = AccountEvent::QuotaDeducted(Box::new(deduction(n)));
     house.append::<Account>(&account_id(u128::from(n % 2)).to_string(), &[event]).await
 }
 
-async fn reached(calls: &Arc<Calls>, position: u64) {
+pub(super) async fn reached(calls: &Arc<Calls>, position: u64) {
     calls.positions().wait_for(|at| *at >= position).await.unwrap();
 }
 

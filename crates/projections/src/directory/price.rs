@@ -20,6 +20,11 @@ impl Directory {
     /// What `model` costs `group` now, and its limits as the catalogue has them. None where the group or the price
     /// is not known: such a call is refused.
     pub fn price(&self, model: &ModelName, group: &GroupName) -> Option<(Pinned, Limits)> {
+        self.priced_at(model, group).map(|(_, pinned, limits)| (pinned, limits))
+    }
+
+    /// The same, and the `control` position at which it is so: both of one moment, since audits price the call anew.
+    pub fn priced_at(&self, model: &ModelName, group: &GroupName) -> Option<(u64, Pinned, Limits)> {
         let known = catalogue::find(model.as_str());
         let limits = known.as_ref().map_or_else(Limits::default, |known| Limits {
             input_tokens_max: known.input_tokens_max,
@@ -31,6 +36,6 @@ impl Directory {
             .own_price(model)
             .or_else(|| known.map(|known| (known.price, PriceSource::default())))
             .or_else(|| state.default_price())?;
-        Some((Pinned { price, source, ratio }, limits))
+        Some((state.position(), Pinned { price, source, ratio }, limits))
     }
 }

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use self::asked::Usage;
 use super::Place;
-use crate::{config::Flags, data_dir::DataDir, pools, telemetry};
+use crate::{config::Flags, data_dir::DataDir, pools, serve, telemetry};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -46,6 +46,7 @@ impl Audit {
 
 /// The database of a data directory, opened to be read only.
 struct History {
+    data_dir: DataDir,
     database: Database,
     runtime: Runtime,
     reader: LogReader,
@@ -54,11 +55,11 @@ struct History {
 impl History {
     fn open(place: Place) -> anyhow::Result<Self> {
         let config = place.config(Flags::default())?;
-        let database = DataDir::existing(&config)?;
+        let (data_dir, database) = DataDir::existing(&config)?;
         let runtime = pools::single("control")?;
         let reader = runtime
-            .block_on(eventlog::connect_read_only(database.clone()))
+            .block_on(eventlog::connect_read_only(database.clone(), &serve::components()))
             .with_context(|| format!("{database} cannot be read"))?;
-        Ok(Self { database, runtime, reader })
+        Ok(Self { data_dir, database, runtime, reader })
     }
 }

@@ -13,13 +13,17 @@ use domain::{
     settings::SettingsEvent,
     user::UserEvent,
 };
-use eventlog::{EventSchema, schemas_of, upcast_faults};
+use eventlog::{EventSchema, reachable, schemas_of, upcast_faults};
+use serde_json::Value;
 
 pub(super) fn run(out: &Path) -> anyhow::Result<()> {
     for schema in all()? {
         let dir = out.join("events").join(schema.event_type);
         fs::create_dir_all(&dir)?;
-        write(&dir.join(format!("v{}.json", schema.version)), &schema.schema)?;
+        let path = dir.join(format!("v{}.json", schema.version));
+        if !says_the_same(&path, &schema.schema) {
+            write(&path, &schema.schema)?;
+        }
         write(&dir.join(format!("v{}.sample.json", schema.version)), &schema.sample)?;
     }
     Ok(())
@@ -49,7 +53,13 @@ fn of<E: StoredEvent>() -> anyhow::Result<Vec<EventSchema>> {
     Ok(schemas_of::<E>()?)
 }
 
-fn write(path: &Path, json: &serde_json::Value) -> anyhow::Result<()> {
+/// Whether the file says this already, if not with the same bytes: what was released keeps its bytes.
+fn says_the_same(path: &Path, schema: &Value) -> bool {
+    let written = fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok());
+    written.map(reachable).as_ref() == Some(schema)
+}
+
+fn write(path: &Path, json: &Value) -> anyhow::Result<()> {
     fs::write(path, format!("{json:#}\n"))?;
     Ok(())
 }

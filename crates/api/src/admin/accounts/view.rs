@@ -71,7 +71,7 @@ pub(crate) enum AccountStatusView {
 
 /// An account. `available = credit − debit − posted + refunded − pending`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct AccountView {
+pub struct AccountView {
     #[schema(value_type = Uuid)]
     id: AccountId,
     owner: OwnerView,
@@ -100,7 +100,7 @@ pub(crate) struct AccountView {
 
 impl AccountView {
     /// `None` for what was never opened, such as an account that a charge has named before.
-    pub(super) fn of(row: &AccountRow) -> Option<Self> {
+    pub fn of(row: &AccountRow) -> Option<Self> {
         let account = &row.account;
         let (id, owner) = account.owner?;
         Some(Self {

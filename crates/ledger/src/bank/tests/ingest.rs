@@ -75,6 +75,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
         .run(&sends, |sends| {
             runtime.block_on(async {
                 let ledger = Ledger::with(100).await;
+                granted(&ledger, scope(PAYER, 1, 60)).await;
                 let mut known = 0;
                 for (from, length) in sends {
                     let to = (from + length).min(records.len());
@@ -99,6 +100,7 @@ fn each_record_is_taken_once_in_whatever_overlap_it_is_sent() {
 #[tokio::test]
 async fn a_gap_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1), settled(4, 1)]);
     take(&ledger, &records[..1]).await.unwrap();
     let refused = take(&ledger, &records[2..]).await.unwrap_err();
@@ -115,6 +117,7 @@ async fn a_gap_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn a_fork_is_refused_and_changes_nothing() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let records = journal(&[settled(1, 1), settled(2, 1), settled(3, 1)]);
     take(&ledger, &records[..2]).await.unwrap();
     let other = journal(&[settled(1, 1), settled(2, 9), settled(3, 1)]);
@@ -158,6 +161,7 @@ async fn a_second_end_of_a_call_is_left_out_whichever_journal_brings_it() {
 #[tokio::test]
 async fn two_parts_of_a_call_are_two_charges() {
     let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
     let mut second = settlement(7);
     second.facts.part = 1;
     take(&ledger, &journal(&[settled(1, 5), Record::Settle(Box::new(second))])).await.unwrap();

@@ -3,6 +3,7 @@
 use domain::{
     AccountId, JournalId,
     account::{AccountCommand, AccountEvent, AccountRefusal, Adjustment, Limit, Scope, Settlement},
+    price::Price,
 };
 use uuid::Uuid;
 
@@ -163,13 +164,14 @@ async fn a_late_charge_is_priced_as_it_was_reserved_and_the_audit_agrees() {
     let ledger = Ledger::with(100).await;
     granted(&ledger, scope(PAYER, 1, 60)).await;
     take(&ledger, &journal(&[close(PAYER, 1)])).await.unwrap();
-    let mut reserved = facts(1, 100);
-    reserved.control_position = 3;
+    let reserved = facts(1, 100);
+    // It costs nothing from now on.
+    ledger.price(2, &Price::default()).await;
     let settle = Record::Settle(Box::new(Settlement { facts: reserved.clone(), ..settlement(25) }));
     take(&ledger, &journal(&[close(PAYER, 1), settle])).await.unwrap();
     let charge = ledger.charges().await.remove(0);
     assert!(charge.charges[0].late);
-    assert_eq!((charge.pinned, charge.control_position), (reserved.pinned, 3));
+    assert_eq!((charge.pinned, charge.amount_nanos), (reserved.pinned, nanos(25)));
     ledger.is_sound().await;
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{
     LedgerPort, Node, NodeOptions,
-    fixtures::{Ledger, PAYER, asked, attempt, call, nanos},
+    fixtures::{Ledger, PAYER, asked, attempt, nanos, whole},
 };
 
 /// The ledger's file as it is now, in a directory of its own.
@@ -26,10 +26,10 @@ async fn copy(ledger: &Ledger) -> TempDir {
 /// One call from its reservation to its end.
 async fn served(node: &Node, n: u128, amount: u64) {
     node.reserve(asked(n, &[PAYER]), nanos(20), nanos(20)).await.unwrap();
-    node.sent(call(n), attempt(1, AttemptOutcome::Unknown)).unwrap();
-    node.attempt_ended(call(n), 1, AttemptOutcome::Billed).unwrap();
+    drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
+    node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
     let usage = Usage { input_tokens: amount, ..Usage::default() };
-    node.settle(call(n), usage, nanos(amount), Vec::new()).unwrap();
+    node.settle(whole(n), usage, nanos(amount), Vec::new()).unwrap();
     node.upload().await.unwrap();
 }
 

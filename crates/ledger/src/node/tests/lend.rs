@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::account::{AccountCommand, Limit};
 use futures_util::future::join_all;
 
-use super::{Running, answered, reserve, reserve_within, sent, settle};
+use super::{Running, answered, reserve, reserve_within, sent};
 use crate::{
     LedgerPort, ReserveError,
     fixtures::{Faulty, JOURNAL, LIMIT, Ledger, Line, PAYER, nanos},
@@ -130,7 +130,7 @@ async fn a_closed_account_is_granted_nothing_more_but_its_calls_end() {
     reserve(&node, 1, 60).await.unwrap();
     ledger.decide(PAYER, AccountCommand::Close).await.unwrap();
     assert!(matches!(reserve(&node, 2, 60).await, Err(ReserveError::Insufficient(_))));
-    settle(&node, 1, 25, Vec::new()).unwrap();
+    answered(&node, 1, 25);
     node.upload().await.unwrap();
     assert_eq!(ledger.account(PAYER).await.posted_nanos, 0, "it stands on suspense");
     ledger.is_sound().await;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{answered, reserve};
 use crate::{
     Ask, Bank, BankOptions, GrantError, LedgerPort, Node, ReserveError, ScopeAsk,
-    fixtures::{JOURNAL, Ledger, PAYER, call, lease, nanos},
+    fixtures::{JOURNAL, Ledger, PAYER, lease, nanos, whole},
 };
 
 const OTHER: JournalId = JournalId(Uuid::from_u128(33));
@@ -38,7 +38,7 @@ async fn a_node_gets_what_another_does_not_need() {
     let ledger = Ledger::with(100).await;
     let (ours, theirs, _tasks) = two(&ledger).await;
     reserve(&ours, 1, 80).await.unwrap();
-    ours.void(call(1)).unwrap();
+    ours.void(whole(1)).unwrap();
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 20, "80 are held idle");
     assert_eq!(reserve(&theirs, 2, 60).await.unwrap(), nanos(60));
     answered(&theirs, 2, 60);
@@ -53,7 +53,7 @@ async fn what_a_call_needs_stays_with_it_and_the_rest_is_given_back() {
     let (ours, theirs, _tasks) = two(&ledger).await;
     reserve(&ours, 1, 50).await.unwrap();
     reserve(&ours, 2, 30).await.unwrap();
-    ours.void(call(2)).unwrap();
+    ours.void(whole(2)).unwrap();
     assert_eq!(reserve(&theirs, 3, 50).await.unwrap(), nanos(50));
     answered(&ours, 1, 50);
     ours.upload().await.unwrap();
@@ -86,7 +86,7 @@ async fn whoever_asks_is_not_asked() {
         assert_eq!(theirs.next().await, Some(PAYER));
         assert_eq!(mine.next().now_or_never(), None);
         // It has come home by another way.
-        ours.void(call(1)).unwrap();
+        ours.void(whole(1)).unwrap();
         ours.give_back(vec![PAYER]);
         ours.upload().await.unwrap();
     };

@@ -64,14 +64,14 @@ fn view(
     replay: &ledger::Replay,
     control_position: Option<u64>,
     account: Option<AccountId>,
-) -> anyhow::Result<View> {
+) -> anyhow::Result<View<'_>> {
     let (position, recorded_at) = (replay.position, replay.recorded_at);
     if let Some(fault) = &replay.fault {
         bail!("the history up to there proves nothing: {fault}; `veloera audit verify` tells more");
     }
     let wanted = |id: &AccountId| account.is_none_or(|account| account == *id);
     let rows = replay.accounts.iter().filter(|(id, _)| wanted(id));
-    let accounts: Vec<_> = rows.map(|(id, row)| AccountView::of(*id, row)).collect();
+    let accounts: Vec<_> = rows.filter_map(|(_, row)| AccountView::of(row)).collect();
     if let Some(id) = account.filter(|_| accounts.is_empty()) {
         bail!("no event up to ledger position {position} is about account {id}");
     }

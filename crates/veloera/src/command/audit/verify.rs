@@ -1,9 +1,11 @@
 //! `veloera audit verify`.
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Args;
+use ledger::AuditOptions;
+use projections::calls::CallsCompare;
 use serde::Serialize;
 
 use super::{History, meter::Meter};
@@ -13,6 +15,9 @@ use crate::command::Place;
 pub(in crate::command) struct Verify {
     #[command(flatten)]
     place: Place,
+    /// Where files may be made for what memory should not hold, 56 bytes for each call [default: the data directory].
+    #[arg(long, value_name = "DIR")]
+    temp_dir: Option<PathBuf>,
     /// Prints one JSON object instead of lines for people.
     #[arg(long)]
     json: bool,
@@ -30,7 +35,12 @@ impl Verify {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let history = History::open(self.place)?;
         let mut meter = Meter::stderr();
-        let read = ledger::audit_with(&history.reader, |progress| meter.seen(progress));
+        let options = AuditOptions {
+            journal: Some(history.data_dir.journal()),
+            scratch: self.temp_dir.unwrap_or_else(|| history.data_dir.path().to_owned()),
+            models: vec![Box::new(CallsCompare::default())],
+        };
+        let read = ledger::audit(&history.reader, options, |progress| meter.seen(progress));
         let audit = history.runtime.block_on(read);
         drop(meter);
         let audit = audit.with_context(|| format!("{} cannot be verified", history.database))?;
