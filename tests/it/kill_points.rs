@@ -15,8 +15,9 @@ const SEGMENT_BYTES: u32 = 512 * 1024;
 const fn nth(point: Point) -> u32 {
     match point {
         Point::DuringRotation => 1,
+        Point::MidStream => 2,
         Point::DuringIngest => 3,
-        Point::DuringAppend => 45,
+        Point::DuringAppend => 120,
         _ => 20,
     }
 }

@@ -132,7 +132,7 @@ pub(crate) fn key_of(clients: &[Client], charge: &Deduction) -> CallKey {
 pub(crate) fn answer(request: &Received) -> Reply {
     let text = request.text();
     let (_, number) = key_in(&text);
-    let words = 3 + usize::try_from(number % 40).expect("a small number");
+    let words = 3 + usize::try_from(number * 7 % 90).expect("a small number");
     let answer = Answer::words(words, number * STRIDE, words as u64).paced(Duration::from_millis(3));
     match text.split(' ').next() {
         Some("Refused") => Reply::status(400),

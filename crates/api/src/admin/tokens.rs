@@ -64,7 +64,7 @@ pub(crate) async fn list(
     let page = query.limit.page(found, |stored| stored.row.token_id);
     let limits: BTreeSet<AccountId> =
         page.items.iter().filter_map(|stored| stored.row.spec.limit_account_id).collect();
-    let mut connection = pool.acquire().await.map_err(StoreError::from)?;
+    let mut connection = pool.acquire().await?;
     let quotas = accounts::load(&mut connection, &limits).await?;
     let quota = |row: &TokenRow| {
         row.spec.limit_account_id.and_then(|id| quotas.get(&id)).map(|found| Quota::of(&found.account))
