@@ -7,8 +7,16 @@ use std::{
 };
 
 use domain::{
-    StoredEvent, account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    login::LoginEvent, price_list::PriceListEvent, session::SessionEvent, settings::SettingsEvent,
+    StoredEvent,
+    account::AccountEvent,
+    api_token::ApiTokenEvent,
+    budget::{BudgetEvent, BudgetWindowEvent},
+    channel::ChannelEvent,
+    group::GroupEvent,
+    login::LoginEvent,
+    price_list::PriceListEvent,
+    session::SessionEvent,
+    settings::SettingsEvent,
     user::UserEvent,
 };
 use serde_json::Value;
@@ -101,6 +109,8 @@ fn every_sample_of_every_version_is_still_read() {
     let readers = [
         read_back::<AccountEvent>,
         read_back::<ApiTokenEvent>,
+        read_back::<BudgetEvent>,
+        read_back::<BudgetWindowEvent>,
         read_back::<ChannelEvent>,
         read_back::<GroupEvent>,
         read_back::<LoginEvent>,
@@ -127,6 +137,8 @@ fn every_version_of_an_event_has_its_schema_and_its_step_to_the_next() {
     let faults = [
         eventlog::upcast_faults::<AccountEvent>(),
         eventlog::upcast_faults::<ApiTokenEvent>(),
+        eventlog::upcast_faults::<BudgetEvent>(),
+        eventlog::upcast_faults::<BudgetWindowEvent>(),
         eventlog::upcast_faults::<ChannelEvent>(),
         eventlog::upcast_faults::<GroupEvent>(),
         eventlog::upcast_faults::<PriceListEvent>(),

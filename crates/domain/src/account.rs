@@ -26,7 +26,10 @@ pub use self::{
     extension::{EXTENSIONS_MAX, Extension, Portion},
     lease::{LEASES_MAX, Lease, LeaseAsk},
 };
-use crate::{AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, LeaseId, Log, Nanos, UserId};
+use crate::{
+    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, BudgetId, LeaseId, Log, Nanos, UserId,
+    budget::{BudgetWindowEvent, Window},
+};
 
 /// How far an account may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +54,24 @@ pub enum Owner {
     Token(ApiTokenId),
     /// It takes the charges that belong to no account the ledger knows.
     Suspense,
+    /// It is one window of a budget. Its first event is `budget_window_opened`: `account_opened` never says this.
+    #[schemars(skip)]
+    Budget {
+        /// Whose.
+        budget_id: BudgetId,
+        /// Which one.
+        window: Window,
+    },
+}
+
+impl Owner {
+    /// Which window it is, where it is one of a budget.
+    pub const fn window(self) -> Option<Window> {
+        match self {
+            Self::Budget { window, .. } => Some(window),
+            Self::User(_) | Self::Token(_) | Self::Suspense => None,
+        }
+    }
 }
 
 /// What is asked of one account. Charges come from [`deduct`], which sees all accounts of a call at once.
@@ -142,6 +163,12 @@ pub enum AccountRefusal {
     /// It takes what belongs to nobody, always.
     #[error("the suspense account stays open")]
     Suspense,
+    /// A lease of that id was granted before, to somebody else, or has ended.
+    #[error("a lease of that id was granted before; ask under another")]
+    LeaseUsed,
+    /// A budget's window has ended: what is spent now belongs to the next.
+    #[error("the budget's window is over; the next one has begun")]
+    WindowOver,
     /// More open leases than an account may have.
     #[error("an account may have at most {LEASES_MAX} open leases")]
     Leases,
@@ -236,6 +263,15 @@ impl Account {
             });
         }
         Ok(vec![AccountEvent::Adjusted { adjustment, amount_nanos: amount, reason }])
+    }
+}
+
+impl From<&BudgetWindowEvent> for AccountEvent {
+    /// What the first event of a window means for its account.
+    fn from(opened: &BudgetWindowEvent) -> Self {
+        let BudgetWindowEvent::Opened { account_id, budget_id, window, limit_nanos } = *opened;
+        let owner = Owner::Budget { budget_id, window };
+        Self::Opened { account_id, owner, limit: Limit::CreditNanos(limit_nanos) }
     }
 }
 

@@ -44,6 +44,8 @@ ids! {
     UserId = "usr";
     /// Whoever pays.
     AccountId = "acc";
+    /// So much in each window of time.
+    BudgetId = "bud";
     /// Our account with a provider.
     ChannelId = "ch";
     /// One credential of a channel.
@@ -58,6 +60,8 @@ ids! {
     CallId = "call";
     /// Quota granted to a node.
     LeaseId = "lease";
+    /// Quota set aside for a job of the control node.
+    HoldId = "hold";
     /// One journal file set of one data directory.
     JournalId = "jrn";
     /// One command; a repeat of it answers with the same positions.
@@ -67,4 +71,16 @@ ids! {
 impl AccountId {
     /// Takes the charges of accounts and leases that the ledger does not know, so that no charge is refused.
     pub const SUSPENSE: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0001));
+}
+
+impl JournalId {
+    /// Stands where a journal is named and the control node's own jobs are meant: no node writes it.
+    pub const HOLDS: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0002));
+}
+
+impl HoldId {
+    /// The lease that keeps this hold's quota on one account.
+    pub fn lease_on(self, account_id: AccountId) -> LeaseId {
+        LeaseId(Uuid::new_v5(&self.0, account_id.0.as_bytes()))
+    }
 }

@@ -14,6 +14,7 @@ mod upcast;
 
 pub mod account;
 pub mod api_token;
+pub mod budget;
 pub mod channel;
 pub mod group;
 pub mod login;
@@ -28,8 +29,8 @@ pub mod user;
 pub use aggregate::{Aggregate, Log, StoredEvent};
 pub use call_limits::CallLimits;
 pub use ids::{
-    AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId,
-    SessionId, UserId,
+    AccountId, AdminKeyId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, CommandId, HoldId,
+    JournalId, LeaseId, SessionId, UserId,
 };
 pub use money::{AMOUNT_MAX, AmountOutOfRange, Nanos};
 pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};

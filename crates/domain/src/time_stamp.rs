@@ -31,8 +31,12 @@ impl TimeStamp {
 
     /// This moment and `ms` milliseconds.
     pub const fn plus_ms(self, ms: u64) -> Self {
-        let ms = if ms > i64::MAX as u64 / 1_000 { i64::MAX / 1_000 } else { ms.cast_signed() };
-        Self::from_micros(self.0.saturating_add(ms * 1_000))
+        Self::from_micros(self.0.saturating_add(micros_of(ms)))
+    }
+
+    /// This moment less `ms` milliseconds.
+    pub const fn minus_ms(self, ms: u64) -> Self {
+        Self::from_micros(self.0.saturating_sub(micros_of(ms)))
     }
 
     /// Reads RFC 3339, such as `2026-11-24T08:00:00Z`.
@@ -43,6 +47,10 @@ impl TimeStamp {
         let moment = OffsetDateTime::parse(text, &Rfc3339)?;
         Ok(Self::from_micros(i64::try_from(moment.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)))
     }
+}
+
+const fn micros_of(ms: u64) -> i64 {
+    if ms > i64::MAX as u64 / 1_000 { i64::MAX } else { ms.cast_signed() * 1_000 }
 }
 
 impl fmt::Display for TimeStamp {

@@ -3,11 +3,15 @@
 //! An account is not the fold of its own stream alone, since a call is charged to several accounts by one event. So
 //! its state is kept, and only audits fold it anew.
 
+pub(crate) mod holds;
+pub(crate) mod past;
+
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     AccountId, Aggregate, JournalId, LeaseId, Log, TimeStamp,
     account::{Account, AccountCommand, AccountEvent, AccountRefusal},
+    budget::{Budget, BudgetWindowEvent},
 };
 use eventlog::{
     Cell, Component, Connection, Fault, Inline, Migration, NewEvent, Pool, Recorded, Rows, StoreError,
@@ -155,13 +159,21 @@ pub(crate) fn append_of(id: AccountId, event: &AccountEvent) -> Result<StreamApp
     })
 }
 
-/// An event of the ledger log with the account whose stream holds it; `None` for other kinds of streams.
+/// An event of the ledger log with the account whose stream holds it; `None` for other kinds of streams. A budget's
+/// window is opened in the budget's name, which is where its account begins.
 pub(crate) fn account_event(event: &Recorded) -> Result<Option<(AccountId, AccountEvent)>, StoreError> {
-    if event.log != Log::Ledger || event.kind() != Account::KIND {
-        return Ok(None);
+    match (event.log, event.kind()) {
+        (Log::Ledger, Account::KIND) => {
+            let id = event.id().parse().map_err(|_| StoreError::Malformed("account id"))?;
+            Ok(Some((id, decode(event)?)))
+        }
+        (Log::Ledger, Budget::KIND) => {
+            let opened: BudgetWindowEvent = decode(event)?;
+            let BudgetWindowEvent::Opened { account_id, .. } = opened;
+            Ok(Some((account_id, AccountEvent::from(&opened))))
+        }
+        _ => Ok(None),
     }
-    let id = event.id().parse().map_err(|_| StoreError::Malformed("account id"))?;
-    Ok(Some((id, decode(event)?)))
 }
 
 impl Inline for Accounts {
@@ -170,7 +182,11 @@ impl Inline for Accounts {
             sqlite: include_str!("accounts/v1.sql"),
             postgres: include_str!("accounts/v1.postgres.sql"),
         };
-        Component { name: "ledger", migrations: &[V1] }
+        const V2: Migration = Migration {
+            sqlite: include_str!("accounts/v2.sql"),
+            postgres: include_str!("accounts/v2.postgres.sql"),
+        };
+        Component { name: "ledger", migrations: &[V1, V2] }
     }
 
     fn apply<'a>(
@@ -251,9 +267,10 @@ async fn follow_lease(
             });
         }
         AccountEvent::LeaseClosed { lease_id, .. } => {
-            on!(connection, c => {
+            on!(&mut *connection, c => {
                 sqlx::query("DELETE FROM leases WHERE lease_id = $1").bind(lease_id.to_string()).execute(c).await?;
             });
+            past::ended(connection, *lease_id, at).await?;
         }
         _ => {}
     }

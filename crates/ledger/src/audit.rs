@@ -194,6 +194,7 @@ impl Review {
         let findings = &mut self.findings;
         self.fold.compare(&accounts::all(snapshot.connection()).await?, findings);
         self.fold.leases(&accounts::leases(snapshot.connection()).await?, findings);
+        self.fold.holds(&accounts::holds::leases(snapshot.connection()).await?, findings);
         self.journals.end(&mut self.ends, findings)?;
         self.ends.compare(snapshot, findings).await?;
         for model in &mut self.models {

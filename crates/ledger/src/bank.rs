@@ -1,17 +1,30 @@
-//! The ledger's own side: grants leases, takes journals in.
+//! The ledger's own side: grants leases, takes journals in, takes back what nobody was heard of again for.
 
 mod grant;
+mod heard;
+mod holds;
 mod ingest;
+mod recalls;
+mod tend;
 #[cfg(test)]
 mod tests;
+mod windows;
+
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     AccountId, JournalId, LeaseId, Log,
-    account::{AccountCommand, Limit, Owner},
+    account::{AccountCommand, AccountRefusal, Limit, Owner},
 };
 use eventlog::{EventLog, ExecuteError, Metadata, StoreError, on};
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 
+pub use self::{
+    heard::BankClock,
+    holds::{HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope},
+    windows::decide_budget,
+};
+use self::{heard::Heard, recalls::Recalls};
 use crate::{
     accounts,
     journal::Framed,
@@ -23,11 +36,37 @@ use crate::{
 pub(crate) const LEASE_TTL_MS: u64 = 60_000;
 /// What a node leaves of that, for the ways that its clock and the ledger's differ.
 pub(crate) const LEASE_MARGIN_MS: u64 = 5_000;
+/// How long after its end a lease is left to a node that is not heard of, in milliseconds: longer than the longest call.
+const GRACE_MS: u64 = 960_000;
+/// How long a grant waits for other nodes before it is refused.
+const RECALL_MAX: Duration = Duration::from_millis(250);
+
+/// How the ledger's side is opened.
+pub struct BankOptions {
+    /// Tells how time passes.
+    pub clock: Arc<dyn BankClock>,
+    /// How long after its end a lease is left to a node that is not heard of, in milliseconds. Longer than the longest
+    /// call, so that what is reclaimed is charged late only where a node was away.
+    pub grace_ms: u64,
+    /// How long a grant that would be refused waits for quota that other nodes hold idle.
+    pub recall_max: Duration,
+}
+
+impl BankOptions {
+    /// With the usual patience.
+    pub fn new(clock: Arc<dyn BankClock>) -> Self {
+        Self { clock, grace_ms: GRACE_MS, recall_max: RECALL_MAX }
+    }
+}
 
 /// The ledger over its log. A cheap handle.
 #[derive(Clone)]
 pub struct Bank {
     log: EventLog,
+    heard: Arc<Heard>,
+    recalls: Arc<Recalls>,
+    grace_ms: u64,
+    recall_max: Duration,
 }
 
 impl Bank {
@@ -35,7 +74,7 @@ impl Bank {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open(log: EventLog) -> Result<Self, StoreError> {
+    pub async fn open(log: EventLog, options: BankOptions) -> Result<Self, StoreError> {
         let opened = log.transact(Metadata::default(), |tx| {
             Box::pin(async move {
                 let command = AccountCommand::Open {
@@ -43,23 +82,28 @@ impl Bank {
                     owner: Owner::Suspense,
                     limit: Limit::Unlimited,
                 };
-                accounts::decide::<domain::account::AccountRefusal>(tx, AccountId::SUSPENSE, command).await
+                accounts::decide::<AccountRefusal>(tx, AccountId::SUSPENSE, command).await
             })
         });
         match opened.await {
-            Ok(_) | Err(ExecuteError::Refused(_)) => Ok(Self { log }),
-            Err(ExecuteError::Store(error)) => Err(error),
-            Err(ExecuteError::KeyReused) => Err(StoreError::Malformed("command")),
+            Ok(_) | Err(ExecuteError::Refused(_)) => {}
+            Err(ExecuteError::Store(error)) => return Err(error),
+            Err(ExecuteError::KeyReused) => return Err(StoreError::Malformed("command")),
         }
+        let BankOptions { clock, grace_ms, recall_max } = options;
+        let (heard, recalls) = (Arc::new(Heard::new(clock)), Arc::new(Recalls::new()));
+        Ok(Self { log, heard, recalls, grace_ms, recall_max })
     }
 }
 
 impl LedgerPort for Bank {
     fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>> {
-        Box::pin(grant::grant(&self.log, ask))
+        self.heard.hear(ask.journal_id);
+        Box::pin(grant::grant(self, ask))
     }
 
     fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>> {
+        self.heard.hear(journal_id);
         Box::pin(async move {
             let mut connection = self.log.read_pool().acquire().await.map_err(unavailable)?;
             let cursor = ingest::cursor(&mut connection, journal_id).await.map_err(unavailable)?;
@@ -72,13 +116,21 @@ impl LedgerPort for Bank {
         journal_id: JournalId,
         records: Vec<Framed>,
     ) -> BoxFuture<'_, Result<Cursor, IngestError>> {
-        Box::pin(ingest::ingest(&self.log, journal_id, records))
+        self.heard.hear(journal_id);
+        Box::pin(async move {
+            let (cursor, freed) = ingest::ingest(&self.log, journal_id, records).await?;
+            if freed {
+                self.recalls.freed();
+            }
+            Ok(cursor)
+        })
     }
 
     fn open_leases(
         &self,
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>> {
+        self.heard.hear(journal_id);
         Box::pin(async move {
             let mut connection = self.log.read_pool().acquire().await.map_err(unavailable)?;
             let sql = "SELECT account_id, lease_id FROM leases WHERE journal_id = $1 ORDER BY lease_id";
@@ -92,6 +144,10 @@ impl LedgerPort for Bank {
                 })
                 .collect()
         })
+    }
+
+    fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
+        self.recalls.of(journal_id)
     }
 }
 

@@ -11,6 +11,7 @@ mod heed;
 mod lend;
 mod moment;
 mod open;
+mod recalled;
 #[cfg(test)]
 mod tests;
 mod upload;

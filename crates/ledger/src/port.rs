@@ -1,7 +1,7 @@
 //! What a node asks of the ledger: in process, or over HTTP.
 
-use domain::{AccountId, JournalId, LeaseId, Nanos};
-use futures_util::future::BoxFuture;
+use domain::{AccountId, BudgetId, JournalId, LeaseId, Nanos};
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -32,6 +32,8 @@ pub struct ScopeAsk {
     pub floor: Nanos,
     /// What the node spent on the account in the last ten seconds.
     pub rate: Nanos,
+    /// The budget, where the account is one of its windows: such an account is opened at first use.
+    pub budget: Option<BudgetId>,
 }
 
 /// How far a journal was taken in.
@@ -133,4 +135,8 @@ pub trait LedgerPort: Send + Sync + 'static {
         &self,
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>>;
+
+    /// Accounts of which other nodes would be refused quota, as they are: whoever writes this journal gives back what
+    /// no call of its own needs. Ends with the ledger.
+    fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId>;
 }

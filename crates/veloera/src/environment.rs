@@ -64,9 +64,7 @@ impl Machine {
     }
 
     fn boot_ms() -> u64 {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+        ms_of(rustix::time::ClockId::Boottime)
     }
 
     pub(crate) fn uuid() -> Uuid {
@@ -88,6 +86,12 @@ impl relay::Clock for Machine {
 
     fn boot_ms(&self) -> u64 {
         Self::boot_ms()
+    }
+}
+
+impl ledger::BankClock for Machine {
+    fn monotonic_ms(&self) -> u64 {
+        ms_of(rustix::time::ClockId::Monotonic)
     }
 }
 
@@ -117,6 +121,12 @@ impl api::Ids for Machine {
     fn secret(&self) -> Result<[u8; 32], SealError> {
         Self::chance()
     }
+}
+
+fn ms_of(clock: rustix::time::ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// Names this boot of the kernel: what was written before it may have lost its tail. Where it cannot be told, every

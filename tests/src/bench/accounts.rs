@@ -13,7 +13,7 @@ use eventlog::{
     Clock, Database, EventLog, Inline, LogOptions, MasterKey, Metadata, NewEvent, Sealer, StreamAppend,
     stream_name,
 };
-use ledger::{Bank, LedgerPort, accounts::Accounts, journal::Framed};
+use ledger::{Bank, BankClock, BankOptions, LedgerPort, accounts::Accounts, journal::Framed};
 use projections::Calls;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -42,6 +42,15 @@ impl Clock for Ticking {
     }
 }
 
+/// No lease of a bench is reclaimed: for it no time passes.
+struct Standing;
+
+impl BankClock for Standing {
+    fn monotonic_ms(&self) -> u64 {
+        0
+    }
+}
+
 impl Ledger {
     /// The ledger in this database.
     pub(super) async fn open(database: impl Into<Database>) -> Self {
@@ -54,7 +63,8 @@ impl Ledger {
         let (log, working) = EventLog::open(database, options).await.expect("the log opens");
         let mut appender = JoinSet::new();
         appender.spawn(working.run());
-        let bank = Bank::open(log.clone()).await.expect("the ledger opens");
+        let bank =
+            Bank::open(log.clone(), BankOptions::new(Arc::new(Standing))).await.expect("the ledger opens");
         Self { log, bank, appender }
     }
 
@@ -100,6 +110,7 @@ fn opened(number: usize) -> StreamAppend {
         rate: domain::Nanos::ZERO,
         nodes: 1,
         ttl_ms: TTL_MS,
+        now: MORNING,
     };
     let commands = [
         AccountCommand::Open { account_id, owner, limit: Limit::Prepaid },

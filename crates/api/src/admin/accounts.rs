@@ -95,7 +95,7 @@ async fn sees(edge: &Edge, actor: &Actor, row: &AccountRow) -> Result<bool, Prob
         Some((_, Owner::Token(token_id))) => tokens::find(edge.log.read_pool(), token_id)
             .await?
             .is_some_and(|stored| stored.row.spec.user_id == user_id),
-        Some((_, Owner::Suspense)) | None => false,
+        Some((_, Owner::Suspense | Owner::Budget { .. })) | None => false,
     })
 }
 

@@ -151,7 +151,10 @@ const fn account(refusal: &AccountRefusal) -> Code {
         AccountRefusal::Exists => Code::AlreadyExists,
         AccountRefusal::Closed => Code::AccountClosed,
         AccountRefusal::Insufficient { .. } => Code::InsufficientFunds,
-        AccountRefusal::Unlimited | AccountRefusal::Suspense => Code::NotAllowed,
+        AccountRefusal::Unlimited
+        | AccountRefusal::Suspense
+        | AccountRefusal::WindowOver
+        | AccountRefusal::LeaseUsed => Code::NotAllowed,
         AccountRefusal::Leases | AccountRefusal::Full => Code::LimitReached,
         AccountRefusal::Nothing | AccountRefusal::Reason(_) => Code::InvalidValue,
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountEvent, AccountRefusal, LeaseEnd};
-use crate::{JournalId, LeaseId, Nanos};
+use crate::{JournalId, LeaseId, Nanos, TimeStamp};
 
 /// The most leases that may be open on one account at once.
 pub const LEASES_MAX: usize = 4_096;
@@ -42,19 +42,23 @@ pub struct LeaseAsk {
     pub rate: Nanos,
     /// How many nodes share what is available, at least 1.
     pub nodes: u64,
-    /// How long the node may spend it, in milliseconds.
+    /// How long the node may spend it, in milliseconds; a budget's window may end it sooner.
     pub ttl_ms: u64,
+    /// When it is asked.
+    pub now: TimeStamp,
 }
 
 impl Account {
     pub(super) fn decide_lease(&self, ask: LeaseAsk) -> Result<Vec<AccountEvent>, AccountRefusal> {
         self.usable()?;
-        if self.leases.contains_key(&ask.lease_id) {
-            return Ok(Vec::new());
+        if let Some(lease) = self.leases.get(&ask.lease_id) {
+            let same = lease.journal_id == ask.journal_id;
+            return if same { Ok(Vec::new()) } else { Err(AccountRefusal::LeaseUsed) };
         }
         if self.leases.len() >= LEASES_MAX {
             return Err(AccountRefusal::Leases);
         }
+        let ttl_ms = self.ttl_ms(&ask)?;
         let room = self.room().ok_or(AccountRefusal::Unlimited)?;
         if room < ask.floor || room.is_zero() {
             return Err(AccountRefusal::Insufficient {
@@ -68,8 +72,24 @@ impl Account {
             lease_id: ask.lease_id,
             journal_id: ask.journal_id,
             amount_nanos: Nanos::saturating(size.into()),
-            ttl_ms: ask.ttl_ms,
+            ttl_ms,
         }])
+    }
+
+    /// A window's leases end with it.
+    fn ttl_ms(&self, ask: &LeaseAsk) -> Result<u64, AccountRefusal> {
+        let Some(window) = self.owner.and_then(|(_, owner)| owner.window()) else { return Ok(ask.ttl_ms) };
+        match window.left_ms(ask.now) {
+            Some(0) => Err(AccountRefusal::WindowOver),
+            left_ms => Ok(left_ms.unwrap_or(ask.ttl_ms).min(ask.ttl_ms)),
+        }
+    }
+
+    /// What other nodes hold of it. Holds are no node's: nobody gives them back when asked.
+    pub fn lent_beside(&self, journal_id: JournalId) -> Nanos {
+        let own = [journal_id, JournalId::HOLDS];
+        let lent = self.leases.values().filter(|lease| !own.contains(&lease.journal_id));
+        lent.fold(Nanos::ZERO, |sum, lease| sum.plus(lease.unsettled()))
     }
 
     pub(super) fn decide_release(&self, lease_id: LeaseId, amount: Nanos) -> Vec<AccountEvent> {

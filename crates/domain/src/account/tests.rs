@@ -8,8 +8,9 @@ use super::{
     deduct,
 };
 use crate::{
-    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos,
-    TimeStamp, UserId,
+    AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, BudgetId, CallId, GroupName, JournalId, LeaseId, ModelName,
+    Nanos, TimeStamp, UserId,
+    budget::{BudgetWindowEvent, Period, Window},
     price::{Pinned, Usage},
     testing::given,
 };
@@ -17,6 +18,9 @@ use crate::{
 const ME: AccountId = AccountId(Uuid::from_u128(1));
 const LIMIT: AccountId = AccountId(Uuid::from_u128(2));
 const JOURNAL: JournalId = JournalId(Uuid::from_u128(3));
+
+/// 2026-11-24T12:00:00Z
+const NOON: TimeStamp = TimeStamp::from_micros(1_795_521_600_000_000);
 
 fn nanos(amount: u64) -> Nanos {
     Nanos::new(amount).unwrap()
@@ -47,6 +51,7 @@ fn ask(n: u128, need: u64, floor: u64, rate: u64) -> C {
         rate: nanos(rate),
         nodes: 1,
         ttl_ms: 60_000,
+        now: NOON,
     })
 }
 
@@ -316,4 +321,26 @@ fn the_suspense_account_is_never_closed() {
     let opened =
         E::Opened { account_id: AccountId::SUSPENSE, owner: Owner::Suspense, limit: Limit::Unlimited };
     given::<Account>([opened]).when(C::Close).then_refused(&AccountRefusal::Suspense);
+}
+
+/// An hour of a budget, of which so many milliseconds are left at noon.
+fn window(left_ms: u64) -> E {
+    let window = Window {
+        period: Period::Hour,
+        starts_at: TimeStamp::default(),
+        ends_at: Some(NOON.plus_ms(left_ms)),
+    };
+    let budget_id = BudgetId(Uuid::from_u128(5));
+    E::from(&BudgetWindowEvent::Opened { account_id: ME, budget_id, window, limit_nanos: nanos(100) })
+}
+
+#[test]
+fn a_window_grants_its_limit_and_its_leases_end_with_it() {
+    let granted =
+        |ttl_ms| E::QuotaLeased { lease_id: lease(1), journal_id: JOURNAL, amount_nanos: nanos(100), ttl_ms };
+    given::<Account>([window(3_600_000)]).when(ask(1, 100, 100, 0)).then([granted(60_000)]);
+    given::<Account>([window(7)]).when(ask(1, 100, 100, 0)).then([granted(7)]);
+    given::<Account>([window(0)]).when(ask(1, 100, 100, 0)).then_refused(&AccountRefusal::WindowOver);
+    let short = AccountRefusal::Insufficient { available_nanos: 0, needed_nanos: 101 };
+    given::<Account>([window(7)]).when(ask(1, 101, 101, 0)).then_refused(&short);
 }

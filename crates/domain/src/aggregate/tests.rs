@@ -14,6 +14,7 @@ use crate::{
     AccountId, Aggregate, Nanos, StoredEvent,
     account::{Account, AccountEvent, Limit, Owner},
     api_token::ApiToken,
+    budget::Budget,
     channel::Channel,
     group::Group,
     price_list::PriceList,
@@ -30,10 +31,10 @@ fn next(dice: &mut u64) -> u64 {
     *dice >> 33
 }
 
-/// Other numbers, and one of a few other ids and names, so that events meet.
+/// Other numbers, none of them 0, for some are limits; and one of a few other ids and names, so that events meet.
 fn vary(value: &mut Value, member: &str, dice: &mut u64) {
     match value {
-        Value::Number(_) => *value = (next(dice) % 1_000).into(),
+        Value::Number(_) => *value = (1 + next(dice) % 1_000).into(),
         Value::String(text) if Uuid::try_parse(text).is_ok() => {
             *text = Uuid::from_u128(u128::from(next(dice) % 3)).to_string();
         }
@@ -90,6 +91,7 @@ fn an_account_is_the_same_with_and_without_a_snapshot() {
 #[test]
 fn a_token_is_the_same_with_and_without_a_snapshot() {
     check::<ApiToken>();
+    check::<Budget>();
 }
 
 #[test]

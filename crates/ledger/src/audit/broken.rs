@@ -45,6 +45,12 @@ pub enum Broken {
         /// Which lease.
         lease_id: LeaseId,
     },
+    /// I1: what jobs of the control node have set aside is not what the events say.
+    #[error("I1: {} is kept by an open hold or its events say so, but not both alike", .lease_id.prefixed())]
+    Hold {
+        /// The lease that keeps it.
+        lease_id: LeaseId,
+    },
     /// I2: an account is overdrawn by more than flagged charges explain.
     #[error("I2: {} is overdrawn by {overdrawn} nano-dollars, flagged charges explain {explained}", .account_id.prefixed())]
     Overdrawn {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
-    AccountId, Aggregate, LeaseId,
+    AccountId, Aggregate, JournalId, LeaseId,
     account::{Account, AccountEvent, Adjustment, Deduction, Lease, Limit},
 };
 
@@ -107,6 +107,15 @@ impl Fold {
         findings.extend(
             differing.into_iter().map(|(lease_id, account_id)| Broken::Lease { account_id, lease_id }),
         );
+    }
+
+    /// A hold is open exactly as long as its leases are.
+    pub(super) fn holds(&self, stored: &BTreeSet<LeaseId>, findings: &mut Findings) {
+        let leases = self.accounts.values().flat_map(|account| &account.leases);
+        let held = leases.filter(|(_, lease)| lease.journal_id == JournalId::HOLDS);
+        let folded: BTreeSet<LeaseId> = held.map(|(id, _)| *id).collect();
+        let differing = folded.symmetric_difference(stored);
+        findings.extend(differing.map(|lease_id| Broken::Hold { lease_id: *lease_id }));
     }
 }
 

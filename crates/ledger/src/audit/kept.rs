@@ -1,8 +1,8 @@
 //! Snapshots of aggregates, each against the fold of its own stream.
 
 use domain::{
-    Aggregate, account::Account, api_token::ApiToken, channel::Channel, group::Group, price_list::PriceList,
-    settings::Settings, user::User,
+    Aggregate, account::Account, api_token::ApiToken, budget::Budget, channel::Channel, group::Group,
+    price_list::PriceList, settings::Settings, user::User,
 };
 use eventlog::{LogSnapshot, StoreError, verify_snapshots};
 
@@ -12,6 +12,7 @@ use super::{Broken, FAULTS_MAX};
 pub(super) async fn faults(snapshot: &mut LogSnapshot) -> Result<Vec<Broken>, StoreError> {
     let mut broken = of::<Account>(snapshot).await?;
     broken.extend(of::<ApiToken>(snapshot).await?);
+    broken.extend(of::<Budget>(snapshot).await?);
     broken.extend(of::<Channel>(snapshot).await?);
     broken.extend(of::<Group>(snapshot).await?);
     broken.extend(of::<PriceList>(snapshot).await?);

@@ -92,7 +92,7 @@ mod tests {
         };
         note(&ledger).await;
         let (need, rate) = (nanos(60), nanos(0));
-        let scope = ScopeAsk { account_id: PAYER, lease_id: lease(1), need, floor: need, rate };
+        let scope = ScopeAsk { account_id: PAYER, lease_id: lease(1), need, floor: need, rate, budget: None };
         ledger.bank.grant(Ask { journal_id: JOURNAL, scopes: vec![scope] }).await.unwrap();
         note(&ledger).await;
         let payload = Record::Settle(Box::new(settlement(25))).encode().unwrap();

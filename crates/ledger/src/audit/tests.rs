@@ -23,8 +23,14 @@ use crate::{
 /// A ledger with a deposit (event 3), a lease of 60 (event 4), a charge of 25 on it (event 5).
 async fn charged() -> Ledger {
     let ledger = Ledger::with(100).await;
-    let scope =
-        ScopeAsk { account_id: PAYER, lease_id: lease(1), need: nanos(60), floor: nanos(60), rate: nanos(0) };
+    let scope = ScopeAsk {
+        account_id: PAYER,
+        lease_id: lease(1),
+        need: nanos(60),
+        floor: nanos(60),
+        rate: nanos(0),
+        budget: None,
+    };
     ledger.bank.grant(Ask { journal_id: JOURNAL, scopes: vec![scope] }).await.unwrap();
     let payload = Record::Settle(Box::new(settlement(25))).encode().unwrap();
     let link = Link::default().next(&payload);
@@ -84,6 +90,7 @@ fn kinds(broken: &[Broken]) -> BTreeSet<&'static str> {
             Broken::Balance { .. } => "balance",
             Broken::Pending { .. } => "pending",
             Broken::Lease { .. } => "lease",
+            Broken::Hold { .. } => "hold",
             Broken::Overdrawn { .. } => "overdrawn",
             Broken::Flags { .. } => "flags",
             Broken::EndedTwice { .. } => "ended twice",

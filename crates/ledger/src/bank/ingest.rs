@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
-    AccountId, Aggregate, JournalId,
+    AccountId, Aggregate, JournalId, LeaseId,
     account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
 };
 use eventlog::{
@@ -13,7 +13,7 @@ use eventlog::{
 };
 
 use crate::{
-    accounts::{self, append_of},
+    accounts::{self, append_of, past},
     chain::Link,
     journal::Framed,
     port::{Cursor, IngestError},
@@ -34,16 +34,17 @@ pub(super) async fn cursor(connection: &mut Connection, journal_id: JournalId) -
     })
 }
 
+/// Takes records in; says how far the journal is taken in now, and whether quota came home with them.
 pub(super) async fn ingest(
     log: &EventLog,
     journal_id: JournalId,
     records: Vec<Framed>,
-) -> Result<Cursor, IngestError> {
+) -> Result<(Cursor, bool), IngestError> {
     let ingested = log.transact(Metadata::default(), move |tx| {
         Box::pin(async move { take(tx, journal_id, records).await })
     });
     match ingested.await {
-        Ok((cursor, _)) => Ok(cursor),
+        Ok((taken, _)) => Ok(taken),
         Err(ExecuteError::Refused(refusal)) => Err(refusal),
         Err(other) => Err(IngestError::Unavailable(other.to_string())),
     }
@@ -53,20 +54,23 @@ async fn take(
     tx: &mut Tx,
     journal_id: JournalId,
     records: Vec<Framed>,
-) -> Result<Cursor, Fault<IngestError>> {
+) -> Result<(Cursor, bool), Fault<IngestError>> {
     let known = cursor(tx.connection(), journal_id).await?;
     let (decoded, after) = continued(journal_id, known, records).map_err(Fault::Refused)?;
     if after == known {
-        return Ok(known);
+        return Ok((known, false));
     }
     let mut batch = Batch::load(tx, journal_id, &decoded).await?;
     for (seq, record) in decoded {
         batch.record(seq, record)?;
     }
-    batch.remember_ends(tx).await?;
+    remember(tx.connection(), &batch.new_ends).await?;
+    let now = tx.now();
+    for lease_id in batch.unknown {
+        past::ended(tx.connection(), lease_id, now).await?;
+    }
     tx.append(batch.appends).await?;
     hit(Point::DuringIngest);
-    let now = tx.now().micros();
     on!(tx.connection(), c => {
         sqlx::query(
             "INSERT INTO journals VALUES ($1, $2, $3, $4) ON CONFLICT (journal_id) DO UPDATE \
@@ -75,11 +79,11 @@ async fn take(
         .bind(journal_id.to_string())
         .bind(i64::try_from(after.seq).unwrap_or(i64::MAX))
         .bind(after.link.0.as_slice())
-        .bind(now)
+        .bind(now.micros())
         .execute(c)
         .await?;
     });
-    Ok(after)
+    Ok((after, batch.freed))
 }
 
 /// The records after `known`, decoded, and where the cursor stands after them. Those before it are skipped.
@@ -120,6 +124,10 @@ struct Batch {
     ended: BTreeSet<CallPart>,
     new_ends: Vec<CallPart>,
     appends: Vec<StreamAppend>,
+    /// Leases that were given back and are not there: their grants may still be under way.
+    unknown: Vec<LeaseId>,
+    /// Whether quota came home.
+    freed: bool,
 }
 
 impl Batch {
@@ -127,8 +135,10 @@ impl Batch {
         let ids = records.iter().flat_map(|(_, record)| account_ids(record)).collect();
         let rows = accounts::load(tx.connection(), &ids).await?;
         let accounts = rows.into_iter().map(|(id, row)| (id, row.account)).collect();
-        let ended = ended(tx.connection(), records).await?;
-        Ok(Self { journal_id, accounts, ended, new_ends: Vec::new(), appends: Vec::new() })
+        let ends: Vec<CallPart> = records.iter().filter_map(|(_, record)| end_of(record)).collect();
+        let ended = ended(tx.connection(), &ends).await?;
+        let (new_ends, appends, unknown) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { journal_id, accounts, ended, new_ends, appends, unknown, freed: false })
     }
 
     fn record(&mut self, seq: u64, record: Record) -> Result<(), StoreError> {
@@ -138,6 +148,10 @@ impl Batch {
                 self.ask(account_id, AccountCommand::Release { lease_id, amount })
             }
             Record::Close { account_id, lease_id } => {
+                let account = self.accounts.get(&account_id);
+                if account.is_none_or(|account| !account.leases.contains_key(&lease_id)) {
+                    self.unknown.push(lease_id);
+                }
                 self.ask(account_id, AccountCommand::EndLease { lease_id, end: LeaseEnd::Returned })
             }
             // These matter to the node alone, should it die.
@@ -171,6 +185,7 @@ impl Batch {
     fn ask(&mut self, id: AccountId, command: AccountCommand) -> Result<(), StoreError> {
         let events = self.accounts.get(&id).map(|account| account.decide(command));
         for event in events.into_iter().flatten().flatten() {
+            self.freed = true;
             self.happened(id, &event)?;
         }
         Ok(())
@@ -185,11 +200,18 @@ impl Batch {
         self.appends.push(append_of(stream, event)?);
         Ok(())
     }
+}
 
-    async fn remember_ends(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let sql = "INSERT INTO ended_calls SELECT * FROM {rows}";
-        parts(&self.new_ends).execute(tx.connection(), sql).await
+fn end_of(record: &Record) -> Option<CallPart> {
+    match record {
+        Record::Settle(settlement) => Some(CallPart::of(&settlement.facts)),
+        _ => None,
     }
+}
+
+/// Remembers that these calls have ended.
+pub(super) async fn remember(connection: &mut Connection, ends: &[CallPart]) -> Result<(), StoreError> {
+    parts(ends).execute(connection, "INSERT INTO ended_calls SELECT * FROM {rows}").await
 }
 
 fn account_ids(record: &Record) -> Vec<AccountId> {
@@ -206,20 +228,13 @@ fn account_ids(record: &Record) -> Vec<AccountId> {
     }
 }
 
-/// Which of the calls that these records end have ended before.
-async fn ended(
+/// Which of these calls have ended before.
+pub(super) async fn ended(
     connection: &mut Connection,
-    records: &[(u64, Record)],
+    ends: &[CallPart],
 ) -> Result<BTreeSet<CallPart>, StoreError> {
-    let ends: Vec<CallPart> = records
-        .iter()
-        .filter_map(|(_, record)| match record {
-            Record::Settle(settlement) => Some(CallPart::of(&settlement.facts)),
-            _ => None,
-        })
-        .collect();
     let sql = "SELECT e.call_id, e.part FROM {rows} JOIN ended_calls e ON e.call_id = r.call_id AND e.part = r.part";
-    let rows: Vec<(Vec<u8>, i64)> = parts(&ends).fetch(connection, sql).await?;
+    let rows: Vec<(Vec<u8>, i64)> = parts(ends).fetch(connection, sql).await?;
     rows.into_iter()
         .map(|(id, part)| {
             let call_id = uuid::Uuid::from_slice(&id).map_err(|_| StoreError::Malformed("call id"))?;

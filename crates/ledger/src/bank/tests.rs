@@ -1,6 +1,11 @@
 //! What the ledger grants.
 
+mod holds;
 mod ingest;
+mod reclaim;
+mod repeats;
+mod restore;
+mod windows;
 
 use domain::{
     AccountId,
@@ -16,7 +21,14 @@ use crate::{
 };
 
 fn scope(account_id: AccountId, n: u128, need: u64) -> ScopeAsk {
-    ScopeAsk { account_id, lease_id: lease(n), need: nanos(need), floor: nanos(need), rate: nanos(0) }
+    ScopeAsk {
+        account_id,
+        lease_id: lease(n),
+        need: nanos(need),
+        floor: nanos(need),
+        rate: nanos(0),
+        budget: None,
+    }
 }
 
 async fn grant(

@@ -55,7 +55,7 @@ impl Node {
         Ok(())
     }
 
-    pub(super) fn give_back(&self, accounts: Vec<AccountId>) {
+    pub(crate) fn give_back(&self, accounts: Vec<AccountId>) {
         // Of no account means of all, to a recall.
         if accounts.is_empty() {
             return;

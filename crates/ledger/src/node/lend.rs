@@ -117,6 +117,7 @@ impl Node {
             need,
             floor,
             rate: shortage.rate,
+            budget: None,
         };
         let scopes: Vec<ScopeAsk> = short.iter().map(ask).collect();
         let leases = scopes.iter().map(|scope| (scope.account_id, scope.lease_id)).collect();

@@ -9,6 +9,7 @@ mod extend;
 mod full_disk;
 mod lend;
 mod random;
+mod recalled;
 
 use std::sync::Arc;
 

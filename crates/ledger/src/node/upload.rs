@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// Makes what was written durable and uploads what is.
-    pub(super) async fn upload(&self) -> Result<(), NodeError> {
+    pub(crate) async fn upload(&self) -> Result<(), NodeError> {
         let mut place = self.place.lock().await;
         if !self.has_to_upload(&place) {
             return Ok(());

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -18,7 +18,7 @@ use eventlog::{
     stream_name,
 };
 use ledger::{
-    AuditOptions, Bank,
+    AuditOptions, Bank, BankOptions,
     accounts::{self, Accounts},
     audit,
 };
@@ -50,6 +50,16 @@ impl eventlog::Clock for Wall {
     }
 }
 
+/// Every look at it is a minute after the last: nodes of seeds that are over share nothing with those of this one.
+#[derive(Debug, Default)]
+struct Minutes(AtomicU64);
+
+impl ledger::BankClock for Minutes {
+    fn monotonic_ms(&self) -> u64 {
+        self.0.fetch_add(60_000, Ordering::Relaxed)
+    }
+}
+
 /// One database. Seeds use it one after the other, each with accounts of its own.
 pub(crate) struct Books {
     pub(crate) bank: Bank,
@@ -72,7 +82,7 @@ impl Books {
         let (log, appender) = EventLog::open(&dir.path().join("ledger.db"), options).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(appender.run());
-        let bank = Bank::open(log.clone()).await?;
+        let bank = Bank::open(log.clone(), BankOptions::new(Arc::new(Minutes::default()))).await?;
         let books = Self { bank, wall, log, _appender: tasks, dir };
         books.price().await?;
         Ok(books)

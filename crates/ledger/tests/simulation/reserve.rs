@@ -69,7 +69,14 @@ impl World<'_> {
         for shortage in short {
             self.leases += 1;
             let (lease_id, account_id) = (self.ids.lease(self.leases), shortage.account_id);
-            scopes.push(ScopeAsk { account_id, lease_id, need: wish.amount, floor, rate: shortage.rate });
+            scopes.push(ScopeAsk {
+                account_id,
+                lease_id,
+                need: wish.amount,
+                floor,
+                rate: shortage.rate,
+                budget: None,
+            });
         }
         let ask = Ask { journal_id: self.nodes[k].disk.journal_id, scopes };
         let at_ms = self.nodes[k].boot_ms;

@@ -3,8 +3,16 @@
 use std::{fs, path::Path};
 
 use domain::{
-    StoredEvent, account::AccountEvent, api_token::ApiTokenEvent, channel::ChannelEvent, group::GroupEvent,
-    login::LoginEvent, price_list::PriceListEvent, session::SessionEvent, settings::SettingsEvent,
+    StoredEvent,
+    account::AccountEvent,
+    api_token::ApiTokenEvent,
+    budget::{BudgetEvent, BudgetWindowEvent},
+    channel::ChannelEvent,
+    group::GroupEvent,
+    login::LoginEvent,
+    price_list::PriceListEvent,
+    session::SessionEvent,
+    settings::SettingsEvent,
     user::UserEvent,
 };
 use eventlog::{EventSchema, reachable, schemas_of, upcast_faults};
@@ -28,6 +36,8 @@ fn all() -> anyhow::Result<Vec<EventSchema>> {
     let kinds = [
         of::<AccountEvent>()?,
         of::<ApiTokenEvent>()?,
+        of::<BudgetEvent>()?,
+        of::<BudgetWindowEvent>()?,
         of::<ChannelEvent>()?,
         of::<GroupEvent>()?,
         of::<LoginEvent>()?,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use api::{Edge, EdgeLimits, Setup, SignIn, Tails};
 use domain::JournalId;
 use eventlog::{EventLog, Sealer};
-use ledger::{Bank, Node, NodeOptions};
+use ledger::{Bank, BankOptions, Node, NodeOptions};
 use projections::{Calls, Directory};
 use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -21,6 +21,9 @@ use crate::{
     keeper::Keeper,
     ports::{NodeLedger, ReadModels},
 };
+
+/// How far the clocks of machines may be apart, in milliseconds.
+const DRIFT_MS: u64 = 60_000;
 
 /// Everything that runs.
 pub(crate) struct Parts {
@@ -51,19 +54,22 @@ impl Parts {
         let providers = Arc::new(providers(config)?);
         let (log, appender) = EventLog::open(data_dir.database(config)?, log_options(sealer.clone())).await?;
         let appender = ledger.spawn(appender.run());
-        let bank = Bank::open(log.clone()).await?;
+        let bank = Bank::open(log.clone(), bank_options(config)).await?;
         let directory = Directory::load(&log).await?;
         let mut node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
         node_options.sync = config.journal_sync;
         node_options.journal_bytes_max = config.journal_bytes_max;
         node_options.segment_bytes = config.journal_segment_bytes;
-        let node = Node::open(node_options, Arc::new(bank), Arc::new(Machine)).await?;
+        let node = Node::open(node_options, Arc::new(bank.clone()), Arc::new(Machine)).await?;
         let calls = Calls::load(&log).await?;
         let (tasks, followers, followers_stop) =
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let stop = || followers_stop.clone().cancelled_owned();
         followers.spawn_on(Arc::clone(&node).run(stop()), ledger);
         followers.spawn_on(until(stop(), Arc::clone(&node).heed(log.clone())), ledger);
+        followers.spawn_on(until(stop(), Arc::clone(&node).answer_recalls()), ledger);
+        let local = Arc::clone(&node);
+        followers.spawn_on(until(stop(), bank.tend(move |journal| local.journal_id() == journal)), ledger);
         let following = Arc::clone(&directory).follow(log.clone());
         followers.spawn_on(until(stop(), following), control);
         followers.spawn_on(until(stop(), Arc::clone(&calls).follow(log.clone())), control);
@@ -146,6 +152,12 @@ pub(crate) fn providers(config: &Config) -> anyhow::Result<Providers> {
     let Some(path) = &config.providers_file else { return Ok(builtin) };
     let text = std::fs::read_to_string(path).with_context(|| format!("providers_file {}", path.display()))?;
     builtin.over(&text).with_context(|| format!("providers_file {}", path.display()))
+}
+
+/// What is reclaimed has outlived the longest call.
+fn bank_options(config: &Config) -> BankOptions {
+    let grace_ms = config.total_timeout_ms.saturating_add(DRIFT_MS);
+    BankOptions { grace_ms, ..BankOptions::new(Arc::new(Machine)) }
 }
 
 fn relay_config(config: &Config) -> RelayConfig {

@@ -20,6 +20,8 @@ pub(crate) enum OwnerView {
     Token(Uuid),
     /// It takes the charges that belong to no account.
     Suspense,
+    /// It is one window of a budget.
+    Budget(Uuid),
 }
 
 /// How far an account may be drawn: `"prepaid"`, `"unlimited"` or `{"credit_nanos": 5000000000}`.
@@ -74,6 +76,9 @@ pub struct AccountView {
     #[schema(value_type = Uuid)]
     id: AccountId,
     owner: OwnerView,
+    /// Which window of its budget, such as `2026-11`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<String>,
     status: AccountStatusView,
     limit: LimitView,
     /// Paid in; only rises.
@@ -105,7 +110,9 @@ impl AccountView {
                 Owner::User(user_id) => OwnerView::User(user_id.0),
                 Owner::Token(token_id) => OwnerView::Token(token_id.0),
                 Owner::Suspense => OwnerView::Suspense,
+                Owner::Budget { budget_id, .. } => OwnerView::Budget(budget_id.0),
             },
+            window: owner.window().map(|window| window.to_string()),
             status: match account.status {
                 AccountStatus::Open => AccountStatusView::Open,
                 AccountStatus::Closed => AccountStatusView::Closed,

@@ -18,7 +18,7 @@ use crate::{
 const OTHER: JournalId = JournalId(Uuid::from_u128(33));
 
 /// Records as a journal has them, from the first on.
-fn journal(records: &[Record]) -> Vec<Framed> {
+pub(super) fn journal(records: &[Record]) -> Vec<Framed> {
     let mut link = Link::default();
     let mut framed = Vec::new();
     for (record, seq) in records.iter().zip(1..) {
@@ -30,11 +30,11 @@ fn journal(records: &[Record]) -> Vec<Framed> {
 }
 
 /// Call `n`, charged to the payer's lease 1.
-fn settled(n: u128, amount: u64) -> Record {
+pub(super) fn settled(n: u128, amount: u64) -> Record {
     Record::Settle(Box::new(Settlement { facts: facts(n, 100), ..settlement(amount) }))
 }
 
-fn close(account_id: AccountId, n: u128) -> Record {
+pub(super) fn close(account_id: AccountId, n: u128) -> Record {
     Record::Close { account_id, lease_id: lease(n) }
 }
 
@@ -42,7 +42,7 @@ fn at(records: &[Framed]) -> Cursor {
     records.last().map_or_else(Cursor::default, |last| Cursor { seq: last.seq, link: last.link })
 }
 
-async fn take(ledger: &Ledger, records: &[Framed]) -> Result<Cursor, IngestError> {
+pub(super) async fn take(ledger: &Ledger, records: &[Framed]) -> Result<Cursor, IngestError> {
     ledger.bank.ingest(JOURNAL, records.to_vec()).await
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use domain::{AccountId, JournalId, LeaseId, TimeStamp, account::Flag};
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
@@ -182,6 +182,10 @@ impl LedgerPort for Restorable {
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>> {
         Box::pin(async move { self.bank().open_leases(journal_id).await })
+    }
+
+    fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
+        self.bank().recalls(journal_id)
     }
 }
 

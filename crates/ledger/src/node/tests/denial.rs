@@ -6,7 +6,7 @@ use domain::{
     JournalId, LeaseId,
     account::{AccountCommand, AccountRefusal, Adjustment, Limit},
 };
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 
 use super::*;
 use crate::{
@@ -40,6 +40,9 @@ impl LedgerPort for Counting {
         journal_id: JournalId,
     ) -> BoxFuture<'_, Result<Vec<(AccountId, LeaseId)>, IngestError>> {
         self.bank.open_leases(journal_id)
+    }
+    fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
+        self.bank.recalls(journal_id)
     }
 }
 

@@ -61,6 +61,7 @@ impl<'a> AccountView<'a> {
             Owner::User(id) => format!("of user {id}"),
             Owner::Token(id) => format!("of token {id}"),
             Owner::Suspense => "for charges of no account".to_owned(),
+            Owner::Budget { budget_id, window } => format!("of budget {budget_id}, {window}"),
         };
         let status = match account.status {
             AccountStatus::Open => "open",
