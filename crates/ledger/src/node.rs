@@ -238,10 +238,9 @@ impl Node {
         moment.before();
         let mut inner = self.inner.lock();
         let output = inner.state.step(input)?;
-        inner.write_all(output.records).map_err(|error| {
+        inner.write_all(output.records).inspect_err(|error| {
             // A record that is too large says nothing about the disk: only its own call fails.
             self.broken.fetch_or(error.is_of_the_disk(), Ordering::AcqRel);
-            error
         })?;
         moment.after(&output.reply);
         Ok(output.reply)
