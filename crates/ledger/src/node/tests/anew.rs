@@ -205,7 +205,7 @@ async fn called(ledger: &Ledger) -> Vec<(domain::CallId, domain::Nanos)> {
 
 #[tokio::test]
 async fn what_a_restored_ledger_has_lost_is_sent_again_without_being_asked() {
-    let (ledger, port, node, earlier) = before_a_restore().await;
+    let (ledger, port, node, earlier) = Box::pin(before_a_restore()).await;
     *port.0.lock() = earlier.bank.clone();
     // Nothing has happened here since: the node looks from time to time.
     ledger.clock.pass_ms(10_000);
@@ -219,7 +219,7 @@ async fn what_a_restored_ledger_has_lost_is_sent_again_without_being_asked() {
 
 #[tokio::test]
 async fn what_a_restored_ledger_has_lost_is_sent_again_at_the_start() {
-    let (ledger, port, node, earlier) = before_a_restore().await;
+    let (ledger, port, node, earlier) = Box::pin(before_a_restore()).await;
     drop(node);
     *port.0.lock() = earlier.bank.clone();
     let node = ledger.node_over(port, "boot 1").await.unwrap();
@@ -231,7 +231,7 @@ async fn what_a_restored_ledger_has_lost_is_sent_again_at_the_start() {
 #[tokio::test]
 async fn what_is_not_kept_any_more_keeps_nobody_from_sending_the_rest() {
     for restart in [false, true] {
-        let (ledger, port, mut node, earlier) = before_a_restore().await;
+        let (ledger, port, mut node, earlier) = Box::pin(before_a_restore()).await;
         reserve(&node, 100, 20).await.unwrap();
         sent(&node, 100);
         let ingested = *node.ingested.borrow();
