@@ -35,7 +35,7 @@ pub(crate) struct OpenCall {
 
 impl OpenCall {
     /// Takes over what was just reserved, which covers so many output tokens of so many choices.
-    pub(crate) fn new(
+    pub(crate) const fn new(
         ledger: Arc<dyn Ledger>,
         facts: CallFacts,
         covered: u64,
@@ -139,7 +139,8 @@ impl OpenCall {
 
     fn end(&mut self, usage: Usage, amount: Nanos, flags: Vec<Flag>) {
         self.ended = true;
-        self.admission.used(usage.input_tokens.saturating_add(usage.output_tokens));
+        let whole = usage.plus(&self.charged);
+        self.admission.used(whole.input_tokens.saturating_add(whole.output_tokens));
         self.said("settle", self.ledger.settle(self.part(), usage, amount, flags));
     }
 

@@ -165,7 +165,7 @@ impl Node {
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {
         let call = CallPart::of(&facts);
-        let reserved = self.set_aside(facts, amount, floor).await?;
+        let reserved = self.set_aside(&facts, amount, floor).await?;
         if let Some(covered) = self.syncer.covered() {
             let mut unanswered = Unanswered { node: self, call: Some(call) };
             covered.await.inspect_err(|_| self.fail())?;

@@ -41,7 +41,7 @@ impl Node {
     /// Sets quota aside for a call and says so in the journal.
     pub(super) async fn set_aside(
         &self,
-        facts: CallFacts,
+        facts: &CallFacts,
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {
@@ -78,6 +78,17 @@ impl Node {
         if let Some(refused) = self.denied(&short, floor) {
             return last_resort(&hold, floor, refused);
         }
+        // Apart: most calls need none of it, and need not carry it about.
+        Box::pin(self.lend_in_turn(payer, amount, floor, &hold)).await
+    }
+
+    async fn lend_in_turn(
+        &self,
+        payer: AccountId,
+        amount: Nanos,
+        floor: Nanos,
+        hold: &(impl Fn(Nanos) -> Result<Reply, NodeError> + Send + Sync),
+    ) -> Result<Nanos, ReserveError> {
         let _turn = self.lending.lane(payer).lock().await;
         let mut recalled = false;
         let mut least = amount;
@@ -89,7 +100,7 @@ impl Node {
             };
             // Whoever had the turn before may have been refused.
             if let Some(refused) = self.denied(&short, floor) {
-                return last_resort(&hold, floor, refused);
+                return last_resort(hold, floor, refused);
             }
             match self.borrow(&short, amount, least).await {
                 Ok(()) => {}
@@ -100,7 +111,7 @@ impl Node {
                     recalled = true;
                     least = floor;
                 }
-                Err(refused) => return last_resort(&hold, floor, refused),
+                Err(refused) => return last_resort(hold, floor, refused),
             }
         }
         Err(ReserveError::Contended)

@@ -1,7 +1,8 @@
 //! Streams that outgrow what was set aside for them, and streams that outlive their lease.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
+use bytes::Bytes;
 use domain::Nanos;
 use futures_util::poll;
 use http_body_util::BodyExt;
@@ -9,9 +10,9 @@ use tokio::sync::Notify;
 
 use super::{
     provider::{Act, DONE, FINISH, delta, send, stream_head},
-    rig::{RESERVE_STREAM, Rig, STREAM, text},
+    rig::{CALL, RESERVE_STREAM, Rig, STREAM, text},
 };
-use crate::{Answer, Tenure};
+use crate::{Answer, Format, Tenure};
 
 /// What is asked for: what 256 tokens cost, beyond the ten that were used without cover.
 const EXTEND: &str = "extend 2660 at least 2660";
@@ -221,6 +222,26 @@ async fn a_stream_that_outlives_its_lease_goes_on_in_another_part_and_costs_the_
         ],
         "together 10+70, for 710"
     );
+}
+
+#[tokio::test]
+async fn a_call_in_parts_is_counted_as_a_whole_against_its_callers_limits() {
+    let go = Arc::new(Notify::new());
+    let pause = || Act::Await(Arc::clone(&go));
+    let script = vec![stream_head(), send(&words(3)), pause(), send(&words(189)), pause(), end(70)];
+    let rig = Rig::new(vec![script]).await;
+    *rig.ledger.tenure.lock() = Tenure::Outlived;
+    let mut caller = Rig::caller();
+    caller.limits.token.tokens_per_minute = NonZeroU32::new(150);
+    let body = Bytes::from_static(STREAM.as_bytes());
+    let call = || rig.relay.call(Format::OpenaiChat, CALL, caller.clone(), body.clone());
+    let mut answer = call().await.unwrap();
+    go.notify_one();
+    until_told(&rig, &mut answer, "settle").await;
+    go.notify_one();
+    assert!(text(answer).await.ends_with(DONE));
+    let error = call().await.unwrap_err();
+    assert_eq!(error.rates().unwrap().tokens.unwrap().remaining, 150 - 80);
 }
 
 #[tokio::test]
