@@ -1,5 +1,6 @@
 //! The one integration binary: rules about the source, contracts, and the whole system.
 
+mod administration;
 mod audit;
 mod chat;
 mod contract;

@@ -25,12 +25,18 @@ const LOG_LINES_SHOWN: usize = 60;
 pub struct Launch {
     environment: Vec<(String, String)>,
     binary: Option<PathBuf>,
+    bare: bool,
 }
 
 impl Launch {
     /// Another build of the program.
     pub fn build(self, binary: PathBuf) -> Self {
         Self { binary: Some(binary), ..self }
+    }
+
+    /// Without the demo: there is nobody and nothing at first.
+    pub fn bare(self) -> Self {
+        Self { bare: true, ..self }
     }
 
     /// With its logs on a server, which must outlive it.
@@ -57,7 +63,11 @@ pub struct Veloera {
 impl Veloera {
     /// Starts one on an empty data directory and waits until it is ready.
     pub async fn start(launch: Launch) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the data");
+        Self::start_in(tempfile::tempdir().expect("a folder for the data"), launch).await
+    }
+
+    /// The same in a folder whose `data` may have been made before.
+    pub async fn start_in(folder: TempDir, launch: Launch) -> Self {
         let child = spawn(&folder, &launch);
         let mut started = Self { folder, launch, child, address: String::new() };
         started.ready().await;
@@ -179,8 +189,9 @@ fn spawn(folder: &TempDir, launch: &Launch) -> Child {
     let log = File::options().create(true).append(true).open(log_path(folder)).expect("a log");
     let program = launch.binary.clone().unwrap_or_else(binary::path);
     binary::command_of(&program)
-        .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(&data_dir)
+        .args(if launch.bare { &[][..] } else { &["--demo"] })
         .current_dir(folder.path())
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdout(log.try_clone().expect("the log twice"))
