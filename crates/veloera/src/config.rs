@@ -284,7 +284,9 @@ fn origins(text: Option<Text>) -> Result<Vec<HeaderValue>, ConfigError> {
     let Some(Text(text)) = text else { return Ok(Vec::new()) };
     let origin = |origin: &str| {
         let is_web = ["http://", "https://"].iter().any(|scheme| {
-            origin.strip_prefix(scheme).is_some_and(|host| !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace()))
+            origin.strip_prefix(scheme).is_some_and(|host| {
+                !host.is_empty() && !host.contains(|c: char| c == '/' || c.is_whitespace())
+            })
         });
         if origin == "*" || is_web { HeaderValue::try_from(origin).ok() } else { None }
     };
