@@ -15,6 +15,7 @@ mod layering;
 mod limits;
 mod money;
 mod outgrow;
+mod schema;
 mod sdk;
 mod shutdown;
 mod tidy;

@@ -85,11 +85,11 @@ pub fn openapi() -> Document {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use serde_json::Value;
 
-    use super::openapi;
+    use super::{openapi, router};
 
     fn operations() -> Vec<(String, String, Value)> {
         let document: Value = serde_json::from_str(&openapi().to_json().unwrap()).unwrap();
@@ -111,6 +111,20 @@ mod tests {
         for part in text.split("\"$ref\":\"#").skip(1) {
             let pointer = part.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_one_shape() {
+        let parts = [router::client(), router::admin(), router::operations()];
+        let mut known = BTreeMap::new();
+        for part in parts {
+            let components = part.into_openapi().components.unwrap_or_default();
+            for (name, schema) in components.schemas {
+                let schema = serde_json::to_value(schema).unwrap();
+                let other = known.insert(name.clone(), schema.clone());
+                assert!(other.is_none_or(|other| other == schema), "two shapes are called {name}");
+            }
         }
     }
 
@@ -145,6 +159,16 @@ mod tests {
             let names: Vec<_> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
             assert_eq!(names.contains(&"If-Match"), can, "{method} {path}");
             assert_eq!(names.contains(&"Idempotency-Key"), writes, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn wherever_a_password_is_guessed_at_too_many_guesses_are_told_of() {
+        for (path, method, operation) in operations() {
+            let guesses = path.starts_with("/api/v1/auth/") || path == "/api/v1/me/password";
+            if path.starts_with("/api/v1/") {
+                assert_eq!(operation["responses"]["429"].is_object(), guesses, "{method} {path}");
+            }
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) enum SourceView {
 
 /// A model.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Model)]
+#[schema(as = PricedModel)]
 pub(crate) struct ModelView {
     /// The name that API clients ask for.
     #[schema(value_type = String, example = "gpt-4o-mini")]

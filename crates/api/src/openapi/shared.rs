@@ -16,6 +16,8 @@ pub(super) const API_KEY_HEADERS: [(&str, &str); 3] =
 
 /// What such paths do changes nothing here, so there is nothing to be carried out once.
 const ASKS: &str = "/test";
+/// Where a password is guessed at too.
+const OWN_PASSWORD: &str = "/api/v1/me/password";
 const SETTINGS: &str = "/api/v1/settings";
 const PROBLEM: &str = "Problem";
 const CLIENT_ERROR: &str = "ClientError";
@@ -46,6 +48,9 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
                 complete_sign_in(operation);
             } else if path.starts_with("/api/v1/") {
                 complete_admin(operation, does);
+                if path == OWN_PASSWORD {
+                    fails(operation, &["429"], PROBLEM);
+                }
             } else if path.starts_with("/v1/") {
                 complete_client(operation);
             }
@@ -113,7 +118,7 @@ fn complete_admin(operation: &mut Operation, does: Does) {
     }
     if matches!(does, Does::ReadMany | Does::ReadOne) {
         let what = "Waits, up to half a second, until this node has come so far";
-        parameters.push(header("If-Position-At-Least", what, "control:12,ledger:99").into());
+        parameters.push(header("If-Position-At-Least", what, "control:1").into());
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };

@@ -83,6 +83,23 @@ async fn guesses_are_slowed_down_and_the_right_one_must_wait_too() {
 }
 
 #[tokio::test]
+async fn the_current_password_is_guessed_at_no_faster() {
+    let node = node().await;
+    ada(&node).await;
+    let held = sign_in(&node).await;
+    let guess = async || {
+        let body = json!({"current_password": "a guess at it", "new_password": "another password"});
+        let token = held["access_token"].as_str().unwrap();
+        node.ask("PUT", "/api/v1/me/password").bearer(token).json(body).await_answer().await
+    };
+    for _ in 0..5 {
+        assert_eq!(guess().await.code(), "invalid_credentials");
+    }
+    assert_eq!(guess().await.code(), "too_many_attempts");
+    assert_eq!(me(&node, &held).await.status, 200, "who is signed in stays so");
+}
+
+#[tokio::test]
 async fn an_access_token_lasts_minutes_and_a_refresh_begins_anew() {
     let node = node().await;
     ada(&node).await;
