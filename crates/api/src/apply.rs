@@ -26,7 +26,7 @@ use crate::{Ids, openapi::PriceSchema, problem::Denial};
 #[schema(example = json!({
     "groups": {"vip": {"ratio_millionths": 800_000}},
     "prices": {"gpt-4o-mini": {"rates": {"input": 150_000, "output": 600_000}}},
-    "channels": {"main": {"provider": "openai_compatible", "base_url": "https://provider.example/v1", "keys": ["sk-…"], "models": ["gpt-4o-mini"], "groups": ["vip"]}}
+    "channels": {"main": {"provider": "echo", "keys": ["sk-…"], "models": ["echo"], "groups": ["vip"]}}
 }))]
 pub struct Desired {
     /// Groups by name.

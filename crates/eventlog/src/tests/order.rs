@@ -111,7 +111,7 @@ async fn a_second_process_that_writes_takes_turns(#[values(Sqlite, Postgres)] st
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_processes_and_sixteen_tasks_leave_no_gap_and_a_reader_of_neither_misses_anything(
-    #[values(Sqlite, Postgres)] store: Store,
+    #[values(Postgres)] store: Store,
 ) {
     let mut bench = Bench::new(store).await;
     let other = bench.second_writer().await;

@@ -79,7 +79,7 @@ fn origins_of_web_pages_are_listed_with_commas() {
     let origins = read("https://a.example, http://localhost:5173").unwrap().cors_origins;
     assert_eq!(origins, ["https://a.example", "http://localhost:5173"]);
     assert_eq!(read("*").unwrap().cors_origins, ["*"]);
-    for bad in ["https://", "https://a.example/path", "https://a.example,", "https://a b"] {
+    for bad in ["https://", "https://a.example/path", "https://a.example,", "https://a b", "https://a\nb"] {
         assert!(read(bad).is_err(), "{bad:?}");
     }
 }
