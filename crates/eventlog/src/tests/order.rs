@@ -138,3 +138,21 @@ async fn a_snapshot_shows_nothing_that_is_written_after_it(#[values(Sqlite, Post
     assert_eq!(snapshot.heads().await.unwrap(), heads(0, 1));
     assert_eq!(bench.log.reader().heads().await.unwrap(), heads(0, 2));
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_stream_is_read_backwards_in_pages_without_gap_or_repeat(#[values(Sqlite, Postgres)] store: Store) {
+    let bench = Bench::new(store).await;
+    for _ in 0..5 {
+        append(&bench.log, vec![noted(Log::Ledger, "note:1"), noted(Log::Ledger, "note:2")]).await.unwrap();
+    }
+    let page = async |before| {
+        let page = bench.log.reader().stream_back(Log::Ledger, "note:1", before, 2).await.unwrap();
+        assert!(page.iter().all(|event| event.stream == "note:1"), "{page:?}");
+        page.iter().map(|event| event.version).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None).await, [5, 4]);
+    assert_eq!(page(Some(4)).await, [3, 2]);
+    assert_eq!(page(Some(2)).await, [1]);
+    assert!(page(Some(1)).await.is_empty());
+}
