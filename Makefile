@@ -11,10 +11,13 @@ dev:
 	infra/setup run
 	cargo run --locked -p veloera -- serve --demo
 
-# Every suite. The whole-system tests start the release binary, which is what people run.
+# Every suite. The whole-system tests start the release binary, which is what people run; those that end it at named
+# points start a build that can be told to.
 test:
 	infra/setup test
 	cargo build --release --locked -p veloera
+	cargo build --locked -p veloera --features faults
+	install -D $${CARGO_TARGET_DIR:-target}/debug/veloera $${CARGO_TARGET_DIR:-target}/faults/veloera
 	cargo test --locked --workspace
 
 lint:

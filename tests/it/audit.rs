@@ -1,5 +1,6 @@
 //! `veloera audit`: what was can be replayed and taken away, and what was changed is found.
 
+mod damage;
 mod export;
 mod replay;
 
@@ -60,13 +61,36 @@ fn exported(data_dir: &Path, name: &str, arguments: &[&str]) -> (String, String)
     (said(data_dir, &[&["export", "--out", &file], arguments].concat()), file)
 }
 
-/// Somebody with the database in hand and no respect for triggers.
-async fn tampered(data_dir: &Path, sql: &str) {
+/// What `audit verify` says of data that is not as it should be.
+fn report(data_dir: &Path) -> Value {
+    let output = audit(data_dir, &["verify", "--json"]);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {complaint}"));
+    assert_eq!(report["ok"], false);
+    report
+}
+
+/// Somebody with the database in hand.
+async fn intruder(data_dir: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(data_dir.join("veloera.db"));
-    let mut intruder = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::query("DROP TRIGGER ledger_events_no_update").execute(&mut intruder).await.unwrap();
-    assert_eq!(sqlx::query(sql).execute(&mut intruder).await.unwrap().rows_affected(), 1, "{sql}");
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+/// Each statement changes something, or nothing but the schema.
+async fn intruded(data_dir: &Path, statements: &[&str]) {
+    let mut intruder = intruder(data_dir).await;
+    for sql in statements {
+        let changed = sqlx::query(sql).execute(&mut intruder).await.unwrap().rows_affected();
+        assert!(changed > 0 || sql.starts_with("DROP"), "{sql}");
+    }
     intruder.close().await.unwrap();
+}
+
+/// Somebody with no respect for triggers.
+async fn tampered(data_dir: &Path, sql: &str) {
+    intruded(data_dir, &["DROP TRIGGER ledger_events_no_update", sql]).await;
 }
 
 /// Ends the gateway in order, and gives where its data is.
@@ -93,10 +117,7 @@ async fn a_changed_byte_is_found_and_its_event_named() {
     );
     tampered(&data_dir, &sql).await;
     let named = format!("event {position} of the ledger log was changed");
-    let output = audit(&data_dir, &["verify", "--json"]);
-    assert_eq!(output.status.code(), Some(1));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["ok"], false);
+    let report = report(&data_dir);
     assert!(
         report["broken"].as_array().unwrap().iter().any(|fault| text(fault).contains(&named)),
         "{report:#}"

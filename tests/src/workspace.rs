@@ -21,7 +21,11 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
             let entry = entry.expect("a folder can be read");
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type().expect("an entry has a type");
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            // A second working tree has a file where the first has its folder of versions.
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
+            if kind.is_dir() {
                 open.push(entry.path());
             } else if kind.is_file() {
                 found.push(entry.path());

@@ -116,7 +116,8 @@ impl EventLog {
         database: impl Into<Database>,
         options: LogOptions,
     ) -> Result<(Self, Appender), StoreError> {
-        Self::open_sized(database.into(), options, Sizes::default()).await
+        // Boxed: what opening takes is held by nobody's future for longer.
+        Box::pin(Self::open_sized(database.into(), options, Sizes::default())).await
     }
 
     pub(crate) async fn open_sized(

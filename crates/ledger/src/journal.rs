@@ -20,6 +20,7 @@ mod tests;
 use std::{collections::VecDeque, fs::File, io, path::PathBuf, sync::Arc};
 
 use domain::JournalId;
+use eventlog::fault::{Point, hit};
 use uuid::Uuid;
 
 pub(crate) use self::disk::{Disk, LocalDisk};
@@ -252,6 +253,7 @@ impl Journal {
         self.tail.names = true;
         self.firsts.push_back(first_seq);
         self.current = next;
+        hit(Point::DuringRotation);
         Ok(())
     }
 }

@@ -5,9 +5,11 @@
 //! is, one gives back what no call needs.
 
 mod anew;
+mod denial;
 mod durable;
 mod heed;
 mod lend;
+mod moment;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,8 @@ use std::{
 };
 
 use domain::{
-    CallId, JournalId, LeaseId, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    JournalId, LeaseId, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::Usage,
 };
 use parking_lot::Mutex;
@@ -33,11 +35,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 pub use self::durable::{Durable, JournalSync};
-use self::{durable::Syncer, upload::Place, write::Inner};
+use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,
-    record::CallPart,
     step::{Input, Reply, StepError},
 };
 
@@ -126,6 +127,16 @@ pub enum ReserveError {
     Node(#[from] NodeError),
 }
 
+/// How the leases stand that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// They may be spent.
+    Good,
+    /// The call has outlived one. What it holds stands and settles; what is still to come is safer in another part of
+    /// the call, reserved anew.
+    Outlived,
+}
+
 /// A node's quota and its journal.
 pub struct Node {
     inner: Arc<Mutex<Inner>>,
@@ -161,8 +172,8 @@ impl Node {
     ///
     /// # Errors
     /// When it cannot be written down; then it must not be sent.
-    pub fn sent(&self, call_id: CallId, attempt: Attempt) -> Result<Durable, NodeError> {
-        let (call, number) = (whole(call_id), attempt.attempt);
+    pub fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, NodeError> {
+        let number = attempt.attempt;
         let written = self.take(Input::Sent { call, attempt });
         if matches!(written, Err(NodeError::Journal(_))) {
             // What is not written down is not sent, and keeps no call from being voided.
@@ -178,19 +189,22 @@ impl Node {
     /// When it cannot be written down.
     pub fn attempt_ended(
         &self,
-        call_id: CallId,
+        call: CallPart,
         attempt: u32,
         outcome: AttemptOutcome,
     ) -> Result<(), NodeError> {
-        self.take(Input::AttemptEnded { call: whole(call_id), attempt, outcome }).map(drop)
+        self.take(Input::AttemptEnded { call, attempt, outcome }).map(drop)
     }
 
-    /// An answer has come so far.
+    /// An answer has come so far; says how the leases stand that it draws on.
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn progress(&self, call_id: CallId, output_tokens: u64) -> Result<(), NodeError> {
-        self.take(Input::Progress { call: whole(call_id), output_tokens }).map(drop)
+    pub fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, NodeError> {
+        self.take(Input::Progress { call, output_tokens })?;
+        let now_ms = self.clock.boot_ms();
+        let outlived = self.inner.lock().state.has_outlived_a_lease(call, now_ms);
+        Ok(if outlived { Tenure::Outlived } else { Tenure::Good })
     }
 
     /// A call ended and costs something, or may have.
@@ -200,33 +214,36 @@ impl Node {
     /// the call is in doubt.
     pub fn settle(
         &self,
-        call_id: CallId,
+        call: CallPart,
         usage: Usage,
         amount: Nanos,
         flags: Vec<Flag>,
     ) -> Result<(), NodeError> {
         let ended_at = self.clock.wall();
         let usage = Box::new(usage);
-        self.take(Input::Settle { call: whole(call_id), usage, amount, flags, ended_at }).map(drop)
+        self.take(Input::Settle { call, usage, amount, flags, ended_at }).map(drop)
     }
 
     /// A call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When it may have been billed, or cannot be written down.
-    pub fn void(&self, call_id: CallId) -> Result<(), NodeError> {
-        self.take(Input::Void { call: whole(call_id) }).map(drop)
+    pub fn void(&self, call: CallPart) -> Result<(), NodeError> {
+        self.take(Input::Void { call }).map(drop)
     }
 
     /// Steps, and writes what the step says.
     fn take(&self, input: Input) -> Result<Reply, NodeError> {
+        let moment = Moment::of(&input);
+        moment.before();
         let mut inner = self.inner.lock();
         let output = inner.state.step(input)?;
-        inner.write_all(output.records).map(|()| output.reply).map_err(|error| {
+        inner.write_all(output.records).inspect_err(|error| {
             // A record that is too large says nothing about the disk: only its own call fails.
             self.broken.fetch_or(error.is_of_the_disk(), Ordering::AcqRel);
-            error.into()
-        })
+        })?;
+        moment.after(&output.reply);
+        Ok(output.reply)
     }
 
     /// Reserves no more until the disk has kept what it was given.
@@ -246,6 +263,16 @@ impl Node {
         reply
     }
 
+    /// Extends from what is leased already.
+    fn extend_here(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Reply, NodeError> {
+        let now_ms = self.clock.boot_ms();
+        let reply = self.take(Input::Extend { call, amount, floor, now_ms });
+        if matches!(reply, Err(NodeError::Journal(_))) {
+            self.inner.lock().state.retract(call);
+        }
+        reply
+    }
+
     /// Whether a reservation can be taken.
     ///
     /// # Errors
@@ -259,8 +286,4 @@ impl Node {
         inner.journal.prepare()?;
         Ok(inner.journal.admits()?)
     }
-}
-
-const fn whole(call_id: CallId) -> CallPart {
-    CallPart { call_id, part: 0 }
 }

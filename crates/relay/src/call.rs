@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     limits::{Admission, Limits},
     open_call::OpenCall,
-    stream::StreamRest,
+    stream::{Beside, StreamRest},
     upstream::Upstream,
 };
 
@@ -114,9 +114,9 @@ impl Relay {
             }
             Answered::Stream { first, permit, cancel_stops_billing } => {
                 let idle = Duration::from_millis(self.config.idle_timeout_ms);
-                let rest = StreamRest::new(*first, call, permit, idle, deadline);
-                let (tasks, runtime) = (self.tasks.clone(), Handle::current());
-                Ok(Answer::stream(rest, Aftermath { tasks, runtime, deadline, cancel_stops_billing }))
+                let beside = Beside { tasks: self.tasks.clone(), runtime: Handle::current() };
+                let rest = StreamRest::new(*first, call, permit, idle, deadline, beside.clone());
+                Ok(Answer::stream(rest, Aftermath { beside, deadline, cancel_stops_billing }))
             }
         }
     }
@@ -130,16 +130,10 @@ impl Relay {
     ) -> Result<(OpenCall, Option<u64>), CallError> {
         let tier = plan.asked.service_tier();
         let asked = plan.estimate.reservation(&plan.priced, tier);
-        let facts = plan.facts(call_id, self.clock.now());
-        let reserved = self.ledger.reserve(facts, asked.amount, asked.floor).await?;
-        let call = OpenCall::new(
-            Arc::clone(&self.ledger),
-            call_id,
-            plan.priced.pinned.clone(),
-            tier.map(str::to_owned),
-            plan.estimate.input_tokens,
-            admission,
-        );
-        Ok((call, plan.estimate.limit_within(reserved, &asked, &plan.priced, tier)))
+        let mut facts = plan.facts(call_id, self.clock.now());
+        facts.reserved = self.ledger.reserve(facts.clone(), asked.amount, asked.floor).await?;
+        let limit = plan.estimate.limit_within(facts.reserved, &asked, &plan.priced, tier);
+        let (covered, choices) = (plan.estimate.output_tokens(limit, &plan.priced), plan.estimate.choices);
+        Ok((OpenCall::new(Arc::clone(&self.ledger), facts, covered, choices, admission), limit))
     }
 }

@@ -13,6 +13,7 @@ mod config;
 mod echo;
 mod health;
 mod limits;
+mod measured;
 mod open_call;
 mod ports;
 mod providers;
@@ -30,7 +31,9 @@ pub use self::{
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
     limits::{Limited, Metered, Rate, Rates},
-    ports::{ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError},
+    ports::{
+        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,
+    },
     providers::{Format, Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

@@ -7,8 +7,8 @@ use std::{
 };
 
 use domain::{
-    CallId, ChannelId, GroupName, ModelName, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    ChannelId, GroupName, ModelName, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::{Pinned, Usage},
     settings::Strategy,
 };
@@ -30,7 +30,7 @@ pub struct Ports {
     pub keeper: Arc<dyn ChannelKeeper>,
 }
 
-/// The node's side of the ledger. Every call that is reserved is settled or voided exactly once.
+/// The node's side of the ledger. Every part of a call that is reserved is settled or voided exactly once.
 pub trait Ledger: Send + Sync + 'static {
     /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The facts' leases
     /// and their `reserved` are filled in here.
@@ -41,35 +41,60 @@ pub trait Ledger: Send + Sync + 'static {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
 
+    /// Sets more aside for a call that outgrows what was: `amount`, or as much as there is, at least `floor`. Answers
+    /// with how much more.
+    fn extend(
+        &self,
+        call: CallPart,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
+
     /// An attempt is about to send its first byte, once this record is durable.
     ///
     /// # Errors
     /// When that cannot be recorded: then nothing may be sent.
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<Durable, LedgerError>;
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError>;
 
     /// An attempt ended.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError>;
+    fn attempt_ended(&self, call: CallPart, attempt: u32, outcome: AttemptOutcome)
+    -> Result<(), LedgerError>;
 
-    /// So much of the answer has come.
+    /// So much of the answer has come; says whether the call goes on as it is.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn progress(&self, call: CallId, output_tokens: u64) -> Result<(), LedgerError>;
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError>;
 
     /// The call ended and costs `amount`.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn settle(&self, call: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError>;
+    fn settle(
+        &self,
+        call: CallPart,
+        usage: Usage,
+        amount: Nanos,
+        flags: Vec<Flag>,
+    ) -> Result<(), LedgerError>;
 
     /// The call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn void(&self, call: CallId) -> Result<(), LedgerError>;
+    fn void(&self, call: CallPart) -> Result<(), LedgerError>;
+}
+
+/// How the quota stands that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It may be spent.
+    Good,
+    /// The call has outlived its lease: what comes from now on is safer in another part of it.
+    Outlived,
 }
 
 /// Resolves when a record may be relied upon; at once, and without a wait, where none is asked for.

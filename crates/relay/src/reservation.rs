@@ -11,12 +11,14 @@ const IMAGE_TOKENS: u64 = 1_500;
 const MESSAGE_TOKENS: u64 = 8;
 /// No known tokenizer makes more than one token of three bytes of ordinary text.
 const BYTES_PER_TOKEN: u64 = 3;
+/// No ordinary text makes tokens longer than six bytes on average: English has four to five.
+const BYTES_PER_TOKEN_MOST: u64 = 6;
 /// The input limit of a model whose limit is not known.
 const INPUT_TOKENS_DEFAULT: u64 = 128_000;
 /// The output limit of a model whose limit is not known.
 const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
 /// With less room for an answer than this, a call that named no limit is not worth sending.
-const OUTPUT_TOKENS_FLOOR: u64 = 256;
+pub(crate) const OUTPUT_TOKENS_FLOOR: u64 = 256;
 
 /// What a call may use, as far as it can be told before it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,11 @@ pub(crate) struct Reservation {
 /// A count of text that no provider counted.
 pub(crate) const fn text_tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// As many tokens as a text has at the very least.
+pub(crate) const fn text_tokens_least(bytes: u64) -> u64 {
+    bytes / BYTES_PER_TOKEN_MOST
 }
 
 /// A count of the input, made here.
@@ -77,6 +84,13 @@ impl Estimate {
         }
         let tokens = priced.pinned.output_tokens_within(reserved, self.input_tokens, service_tier)?;
         Some((tokens / self.choices.max(1)).max(1))
+    }
+
+    /// The output tokens of all choices together that the provider is held to, by the client's limit, by ours, or by
+    /// the model's.
+    pub(crate) fn output_tokens(&self, limit: Option<u64>, priced: &Priced) -> u64 {
+        let cap = priced.output_tokens_max.unwrap_or(OUTPUT_TOKENS_DEFAULT);
+        limit.or(self.output_limit).unwrap_or(cap).saturating_mul(self.choices)
     }
 }
 

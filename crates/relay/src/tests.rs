@@ -2,6 +2,7 @@
 
 mod failover;
 mod formats;
+mod funds;
 mod health;
 mod journal;
 mod provider;

@@ -9,7 +9,7 @@ use wire::{openai_chat, openai_embeddings};
 
 use crate::{
     Format, RelayConfig,
-    open_call::Measured,
+    measured::Measured,
     upstream::{UpstreamBody, UpstreamError},
 };
 
@@ -24,7 +24,9 @@ pub(crate) async fn read(
         Format::OpenaiChat | Format::OpenaiCompletions => openai_chat::read_answer(&bytes)?,
         Format::OpenaiEmbeddings => openai_embeddings::read_answer(&bytes)?,
     };
-    Ok((bytes, Measured { usage: answer.usage, text_bytes: answer.text_bytes }))
+    // What is stated is stated of all of it.
+    let text_bytes = if answer.usage.is_some() { 0 } else { answer.text_bytes };
+    Ok((bytes, Measured { stated: answer.usage, text_bytes }))
 }
 
 /// Most answers come in one frame, which then is not copied.

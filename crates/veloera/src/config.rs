@@ -22,6 +22,9 @@ const FILE: &str = "veloera.toml";
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// The smallest journal, in bytes: four files.
 const JOURNAL_BYTES_MIN: u64 = 4 * ledger::journal::SEGMENT_BYTES as u64;
+/// The smallest file of a journal, in bytes: twice the largest record.
+const JOURNAL_SEGMENT_BYTES_MIN: u64 = 512 * 1024;
+const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The largest journal, in bytes: 1 TiB.
 const JOURNAL_BYTES_MAX: u64 = 1 << 40;
 /// What a reservation must outlive: the process, or a power loss.
@@ -86,6 +89,7 @@ pub(crate) struct Config {
     pub(crate) providers_file: Option<PathBuf>,
     pub(crate) journal_sync: JournalSync,
     pub(crate) journal_bytes_max: u64,
+    pub(crate) journal_segment_bytes: usize,
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
     pub(crate) first_byte_timeout_ms: u64,
@@ -143,7 +147,7 @@ macro_rules! settings {
 }
 
 settings! {
-    role, listen, data_dir, database_url, journal_sync, journal_bytes_max, master_key, providers_file, log_format,
+    role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
     log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
 }
 
@@ -227,6 +231,13 @@ impl Raw {
                 "16777216 to 1099511627776 bytes",
             )?
             .unwrap_or(ledger::journal::BYTES_MAX),
+            journal_segment_bytes: within(
+                "journal_segment_bytes",
+                self.journal_segment_bytes,
+                JOURNAL_SEGMENT_BYTES_MIN..=JOURNAL_SEGMENT_BYTES_MAX,
+                "524288 to 268435456 bytes",
+            )?
+            .map_or(ledger::journal::SEGMENT_BYTES, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             providers_file: self.providers_file.map(|text| text.0.into()),
             log_format: one_of("log_format", self.log_format, &formats, "human or json")?
                 .unwrap_or(LogFormat::Human),

@@ -68,6 +68,7 @@ impl Calls {
             mode: Mode::Whole,
             input_tokens: USAGE.input_tokens,
             reserved: amount.plus(amount),
+            extensions: Vec::new(),
             started_at: MORNING,
         };
         Settlement {

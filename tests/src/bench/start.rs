@@ -68,6 +68,7 @@ impl Started {
 
     /// Writes a history as running nodes would have: the usage log follows while the ledger takes calls in.
     async fn fill(&self, events: usize) {
+        eprintln!("bench: writing {}", self.name);
         let database = self.veloera.data_dir().join("veloera.db");
         let ledger = Ledger::with_accounts(Path::new(&database)).await;
         let calls = Calls::load(&ledger.log).await.expect("the usage log");

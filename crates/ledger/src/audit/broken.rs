@@ -55,19 +55,6 @@ pub enum Broken {
         /// How much of it is explained.
         explained: u128,
     },
-    /// I2: leases were overdrawn by more than calls outgrew their reservations and reclaimed leases had left.
-    #[error(
-        "I2: {} was charged {deficit} nano-dollars beyond its leases; overshoots and reclaimed leases explain {explained}",
-        .account_id.prefixed()
-    )]
-    Deficit {
-        /// Which account.
-        account_id: AccountId,
-        /// What was charged beyond the leases.
-        deficit: u128,
-        /// How much of it is explained.
-        explained: u128,
-    },
     /// I2: what stands out about a charge is not flagged, or a flag stands for nothing.
     #[error(
         "I2: ledger event {position} is late, an overshoot or in suspense and not flagged so, or the other way round"

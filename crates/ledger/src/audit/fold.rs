@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     AccountId, Aggregate, LeaseId,
-    account::{Account, AccountEvent, Adjustment, Deduction, Lease, LeaseEnd, Limit},
+    account::{Account, AccountEvent, Adjustment, Deduction, Lease, Limit},
 };
 
 use super::broken::{Broken, Findings};
@@ -22,12 +22,6 @@ pub(super) struct Fold {
 struct Drawn {
     /// What may bring it below its limit: charges beyond their leases, and what is said from outside.
     explained: u128,
-    /// Charged on leases that did not hold it any more.
-    deficit: u128,
-    /// What calls cost beyond what was reserved for them.
-    overshoot: u128,
-    /// What reclaimed leases had left, that late charges may still take.
-    reclaimed: u128,
 }
 
 impl Fold {
@@ -54,23 +48,14 @@ impl Fold {
                     self.drawn(id).explained += u128::from(nanos.get());
                 }
             }
-            AccountEvent::LeaseClosed { freed_nanos, end: LeaseEnd::Reclaimed, .. } => {
-                self.drawn(id).reclaimed += u128::from(freed_nanos.get());
-            }
             _ => {}
         }
     }
 
     fn charge(&mut self, charge: &Deduction) {
-        let overshoot = charge.amount_nanos.minus(charge.reserved_nanos).get();
         for charge in &charge.charges {
             let beyond = charge.amount_nanos.minus(charge.freed_nanos).get();
-            let drawn = self.drawn(charge.account_id);
-            drawn.explained += u128::from(beyond);
-            if charge.lease_id.is_some() {
-                drawn.deficit += u128::from(beyond);
-                drawn.overshoot += u128::from(overshoot);
-            }
+            self.drawn(charge.account_id).explained += u128::from(beyond);
         }
     }
 
@@ -97,10 +82,6 @@ impl Fold {
     fn overdrawn(&self, account_id: AccountId, account: &Account, findings: &mut Findings) {
         let nothing = Drawn::default();
         let drawn = self.drawn.get(&account_id).unwrap_or(&nothing);
-        let (deficit, explained) = (drawn.deficit, drawn.overshoot + drawn.reclaimed);
-        if deficit > explained {
-            findings.push(Broken::Deficit { account_id, deficit, explained });
-        }
         let further = match account.limit {
             Limit::Unlimited => return,
             Limit::Prepaid => 0,

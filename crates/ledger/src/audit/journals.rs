@@ -122,7 +122,7 @@ impl Here {
                 Ok(Some(framed)) => here.record(framed.seq, Record::decode(&framed.payload)?),
                 Ok(None) => break,
                 // A record that should be there would stand in a file that is not.
-                Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(JournalError::Gap { .. }) => break,
                 Err(error) => {
                     findings.push(damage(error)?);
                     return Ok(here);

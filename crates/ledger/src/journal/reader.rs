@@ -102,8 +102,18 @@ impl Reader {
                 return Ok(Some(framed));
             }
         }
-        let (path, offset, record) = (self.path.clone(), self.offset, self.at.seq + 1);
-        Err(JournalError::Corrupt { path, offset, record })
+        let record = self.at.seq + 1;
+        Err(if self.ends_here()? {
+            JournalError::Gap { path: files::segment_path(&self.dir, record), record }
+        } else {
+            JournalError::Corrupt { path: self.path.clone(), offset: self.offset, record }
+        })
+    }
+
+    /// Whether nothing more was written to this file.
+    fn ends_here(&self) -> io::Result<bool> {
+        let mut length = [0; 4];
+        Ok(read_some(&self.file, &mut length, self.offset)? < length.len() || length == [0; 4])
     }
 
     /// `None` where something else stands.

@@ -54,7 +54,8 @@ impl Inner {
     /// Writes records after those that are owed. One that asks for leave, to spend or to send, is not owed when it
     /// fails: what it asks for is then not done.
     pub(super) fn write_all(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
-        let asks = matches!(records.last(), Some(Record::Reserve(_) | Record::Sent { .. }));
+        let asks =
+            matches!(records.last(), Some(Record::Reserve(_) | Record::Extend { .. } | Record::Sent { .. }));
         self.owed.extend(records);
         let written = self.catch_up();
         if asks && written.is_err() {

@@ -92,6 +92,7 @@ impl Plan {
             mode: if self.asked.stream() { Mode::Stream } else { Mode::Whole },
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,
+            extensions: Vec::new(),
             started_at,
         }
     }

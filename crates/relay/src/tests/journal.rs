@@ -3,25 +3,18 @@ use std::sync::Arc;
 use domain::{
     ChannelId, ChannelKeyId,
     account::{Attempt, AttemptOutcome},
-    price::Pinned,
+    price::{Price, Rates, Tier},
 };
 use uuid::Uuid;
 
 use super::{
     provider::{Act, USAGE, completion, delta, send, status, stream_head},
-    rig::{CALL, RESERVE_WHOLE, Recorder, Rig, STREAM, WHOLE, model},
+    rig::{RESERVE_WHOLE, Recorder, Rig, STREAM, WHOLE, facts, model},
 };
 use crate::{CallError, limits::Admission, open_call::OpenCall};
 
 fn open(ledger: &Arc<Recorder>) -> OpenCall {
-    OpenCall::new(
-        Arc::clone(ledger) as Arc<dyn crate::Ledger>,
-        CALL,
-        Pinned::default(),
-        None,
-        1,
-        Admission::unlimited(),
-    )
+    OpenCall::new(Arc::clone(ledger) as Arc<dyn crate::Ledger>, facts(1_011), 100, 1, Admission::unlimited())
 }
 
 fn attempt() -> Attempt {
@@ -48,6 +41,30 @@ async fn a_call_that_is_forgotten_in_flight_may_have_been_billed() {
     call.sent(attempt()).await.unwrap();
     drop(call);
     assert_eq!(*ledger.records.lock(), ["sent 1 up", "ended 1 Unknown", "settle 0+0 for 0 [Unanswered]"]);
+}
+
+#[test]
+fn only_a_call_that_costs_in_parts_what_it_costs_as_a_whole_is_split() {
+    let rates = || Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
+    let tier = Tier { above_input_tokens: 100, rates: rates() };
+    for (price, splits) in [
+        (Price { rates: rates(), ..Price::default() }, true),
+        (Price { rates: rates(), per_call: Some(5_000), ..Price::default() }, false),
+        (Price { rates: Rates { request: Some(5_000), ..rates() }, ..Price::default() }, false),
+        (Price { rates: rates(), tiers: vec![tier], ..Price::default() }, false),
+    ] {
+        let mut facts = facts(1_011);
+        facts.pinned.price = price;
+        let ledger = Arc::new(Recorder::default());
+        let call = OpenCall::new(
+            Arc::clone(&ledger) as Arc<dyn crate::Ledger>,
+            facts,
+            100,
+            1,
+            Admission::unlimited(),
+        );
+        assert_eq!(call.may_be_split(), splits);
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ impl Parts {
         let mut node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
         node_options.sync = config.journal_sync;
         node_options.journal_bytes_max = config.journal_bytes_max;
+        node_options.segment_bytes = config.journal_segment_bytes;
         let node = Node::open(node_options, Arc::new(bank), Arc::new(Machine)).await?;
         let calls = Calls::load(&log).await?;
         let (tasks, followers, followers_stop) =

@@ -12,16 +12,16 @@ use sqlx::{SqliteConnection, query};
 use super::{intruder, kinds, rewritten};
 use crate::{
     Audit, Broken, LedgerPort, Node,
-    fixtures::{JOURNAL, Ledger, PAYER, asked, attempt, call, nanos},
+    fixtures::{JOURNAL, Ledger, PAYER, asked, attempt, call, nanos, whole},
 };
 
 async fn calls(node: &Arc<Node>, numbers: std::ops::Range<u128>) {
     for n in numbers {
         node.reserve(asked(n, &[PAYER]), nanos(40), nanos(40)).await.unwrap();
-        drop(node.sent(call(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
-        node.attempt_ended(call(n), 1, AttemptOutcome::Billed).unwrap();
+        drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
+        node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
         let usage = Usage { input_tokens: 5, ..Usage::default() };
-        node.settle(call(n), usage, nanos(5), Vec::new()).unwrap();
+        node.settle(whole(n), usage, nanos(5), Vec::new()).unwrap();
     }
 }
 

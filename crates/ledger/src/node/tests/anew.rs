@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{answered, charges, reserve, sent};
 use crate::{
     Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, Node, NodeError, NodeOptions, Standing,
-    fixtures::{Fails, Faulty, JOURNAL, Ledger, Line, PAYER, TestDisk, call, nanos},
+    fixtures::{Fails, Faulty, JOURNAL, Ledger, Line, PAYER, TestDisk, nanos, whole},
     journal::{Framed, JournalError},
     record::Record,
     step::Grant,
@@ -77,7 +77,7 @@ async fn the_files_of_a_journal_that_was_put_back_are_kept_as_they_were() {
 /// Somebody with a copy of the journal is faster.
 async fn overtake(ledger: &Ledger) {
     let Standing { cursor, .. } = ledger.bank.cursor(JOURNAL).await.unwrap();
-    let payload = Record::Void { call: super::super::whole(call(999)) }.encode().unwrap();
+    let payload = Record::Void { call: whole(999) }.encode().unwrap();
     let link = cursor.link.next(&payload);
     ledger.bank.ingest(JOURNAL, vec![Framed { seq: cursor.seq + 1, payload, link }]).await.unwrap();
 }
@@ -99,7 +99,7 @@ async fn a_fork_is_noticed_while_calls_run_and_none_of_them_is_lost() {
     let anew = node.journal_id();
     assert_ne!(anew, JOURNAL);
     answered(&node, 3, 33);
-    node.progress(call(4), 7).unwrap();
+    node.progress(whole(4), 7).unwrap();
     reserve(&node, 5, 60).await.unwrap();
     answered(&node, 5, 5);
     node.upload().await.unwrap();
@@ -205,7 +205,7 @@ async fn called(ledger: &Ledger) -> Vec<(domain::CallId, domain::Nanos)> {
 
 #[tokio::test]
 async fn what_a_restored_ledger_has_lost_is_sent_again_without_being_asked() {
-    let (ledger, port, node, earlier) = before_a_restore().await;
+    let (ledger, port, node, earlier) = Box::pin(before_a_restore()).await;
     *port.0.lock() = earlier.bank.clone();
     // Nothing has happened here since: the node looks from time to time.
     ledger.clock.pass_ms(10_000);
@@ -219,7 +219,7 @@ async fn what_a_restored_ledger_has_lost_is_sent_again_without_being_asked() {
 
 #[tokio::test]
 async fn what_a_restored_ledger_has_lost_is_sent_again_at_the_start() {
-    let (ledger, port, node, earlier) = before_a_restore().await;
+    let (ledger, port, node, earlier) = Box::pin(before_a_restore()).await;
     drop(node);
     *port.0.lock() = earlier.bank.clone();
     let node = ledger.node_over(port, "boot 1").await.unwrap();
@@ -231,7 +231,7 @@ async fn what_a_restored_ledger_has_lost_is_sent_again_at_the_start() {
 #[tokio::test]
 async fn what_is_not_kept_any_more_keeps_nobody_from_sending_the_rest() {
     for restart in [false, true] {
-        let (ledger, port, mut node, earlier) = before_a_restore().await;
+        let (ledger, port, mut node, earlier) = Box::pin(before_a_restore()).await;
         reserve(&node, 100, 20).await.unwrap();
         sent(&node, 100);
         let ingested = *node.ingested.borrow();

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use super::{answered, charges, reserve, sent, settle};
 use crate::{
     IngestError, LedgerPort, Node, NodeError, ReserveError,
-    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, call, nanos},
+    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, nanos, whole},
     journal::JournalError,
     record::Record,
 };
@@ -41,8 +41,8 @@ async fn after_it_was_sent_the_input_and_the_progress_are_charged_once() {
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 7).unwrap();
-    node.progress(call(1), 15).unwrap();
+    node.progress(whole(1), 7).unwrap();
+    node.progress(whole(1), 15).unwrap();
     drop(node);
     // Ten tokens of input and fifteen of output, a nano each.
     let in_doubt = [(25, vec![Flag::InDoubt, Flag::Counted])];
@@ -63,7 +63,7 @@ async fn in_doubt_never_costs_more_than_was_reserved() {
     let node = ledger.node().await;
     reserve(&node, 1, 20).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 5_000).unwrap();
+    node.progress(whole(1), 5_000).unwrap();
     drop(node);
     ledger.node().await;
     assert_eq!(charges(&ledger).await, [(20, vec![Flag::InDoubt, Flag::Counted])]);
@@ -76,7 +76,7 @@ async fn between_two_attempts_of_which_the_first_was_unbilled_it_costs_nothing()
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.attempt_ended(call(1), 1, AttemptOutcome::Unbilled).unwrap();
+    node.attempt_ended(whole(1), 1, AttemptOutcome::Unbilled).unwrap();
     drop(node);
     ledger.node().await;
     assert_eq!(charges(&ledger).await, []);
@@ -194,7 +194,7 @@ async fn a_call_that_outlives_its_journal_file_is_still_in_doubt_after_a_crash()
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 15).unwrap();
+    node.progress(whole(1), 15).unwrap();
     for n in 2..1_200 {
         reserve(&node, n, 20).await.unwrap();
         answered(&node, n, 3);
@@ -238,7 +238,7 @@ async fn whatever_was_reserved_can_be_settled() {
 async fn without_its_directory(ledger: &Ledger, node: &Node, work: impl AsyncFnOnce()) {
     let (here, away) = (ledger.journal_dir(), ledger.dir.path().join("away"));
     fs::rename(&here, &away).unwrap();
-    while node.progress(call(1), 15).is_ok() {}
+    while node.progress(whole(1), 15).is_ok() {}
     work().await;
     fs::rename(&away, &here).unwrap();
 }
@@ -250,7 +250,7 @@ async fn an_end_that_the_disk_did_not_take_is_written_when_it_does_again() {
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
     without_its_directory(&ledger, &node, async || {
-        node.attempt_ended(call(1), 1, AttemptOutcome::Billed).unwrap_err();
+        node.attempt_ended(whole(1), 1, AttemptOutcome::Billed).unwrap_err();
         settle(&node, 1, 25, Vec::new()).unwrap_err();
         let refused = reserve(&node, 2, 10).await;
         assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
@@ -272,8 +272,8 @@ async fn an_attempt_that_could_not_be_written_down_was_not_sent_and_keeps_no_cal
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     without_its_directory(&ledger, &node, async || {
-        node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap_err();
-        let voided = node.void(call(1));
+        node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap_err();
+        let voided = node.void(whole(1));
         assert!(matches!(voided, Err(NodeError::Journal(_))), "{voided:?}");
         assert_eq!(node.open_calls(), 0);
     })

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::account::AttemptOutcome;
+
 use super::{answered, charges, reserve, sent};
 use crate::{
     Node, NodeError, NodeOptions, ReserveError,
-    fixtures::{Fails, Faulty, Ledger, Line, TestDisk, nanos},
+    fixtures::{Fails, Faulty, Ledger, Line, TestDisk, nanos, whole},
     journal::JournalError,
 };
 
@@ -60,6 +62,7 @@ async fn a_failed_write_ends_new_reservations_and_the_ends_of_calls_wait_for_the
     }
     disk.set(Fails::Everything);
     for n in 1..=2 {
+        assert!(node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).is_err());
         assert!(super::settle(&node, n, 10, Vec::new()).is_err());
     }
     is_refused(&node, 4).await;

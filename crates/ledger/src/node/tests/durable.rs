@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::{charges, die, reserve, sent};
 use crate::{
     JournalSync, Node, NodeError, NodeOptions, ReserveError,
-    fixtures::{Fails, Held, Ledger, PAYER, TestDisk, attempt, call, nanos},
+    fixtures::{Fails, Held, Ledger, PAYER, TestDisk, attempt, call, nanos, whole},
 };
 
 async fn node_on(ledger: &Ledger, disk: &Arc<TestDisk>, sync: JournalSync, boot_id: &str) -> Arc<Node> {
@@ -56,7 +56,7 @@ async fn an_attempt_may_be_sent_when_it_is_durable_and_not_before() {
     let (_ledger, disk, node) = group().await;
     reserve(&node, 1, 60).await.unwrap();
     let held = disk.hold();
-    let mut durable = node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    let mut durable = node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
     tokio::select! {
         biased;
         answer = &mut durable => panic!("before the disk: {answer:?}"),
@@ -73,7 +73,7 @@ async fn where_only_the_process_counts_nothing_waits_for_the_disk() {
     let node = node_on(&ledger, &disk, JournalSync::Os, "boot 1").await;
     let syncs = disk.syncs();
     reserve(&node, 1, 60).await.unwrap();
-    let durable = node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    let durable = node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
     assert!(durable.into_wait().is_none());
     assert_eq!(disk.syncs(), syncs);
 }
@@ -120,7 +120,7 @@ async fn what_was_answered_outlives_a_power_loss_if_that_was_asked_for() {
         let (ledger, disk) = (Ledger::with(10_000).await, TestDisk::new(true));
         let node = node_on(&ledger, &disk, sync, "boot 1").await;
         reserve(&node, 1, 60).await.unwrap();
-        node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap().await.unwrap();
+        node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap().await.unwrap();
         die(&ledger, node).await;
         disk.lose_power(&ledger.journal_dir());
         drop(node_on(&ledger, &disk, sync, "boot 2").await);
@@ -136,10 +136,10 @@ async fn a_disk_that_does_not_keep_a_reservation_or_an_attempt_refuses_it() {
     let (ledger, disk, node) = group().await;
     reserve(&node, 1, 60).await.unwrap();
     disk.set(Fails::Sync);
-    let refused = node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap().await;
+    let refused = node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap().await;
     assert!(matches!(refused, Err(NodeError::Broken)), "{refused:?}");
-    node.attempt_ended(call(1), 1, AttemptOutcome::Unbilled).unwrap();
-    node.void(call(1)).unwrap();
+    node.attempt_ended(whole(1), 1, AttemptOutcome::Unbilled).unwrap();
+    node.void(whole(1)).unwrap();
     let refused = reserve(&node, 2, 60).await;
     assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
     assert_eq!(node.open_calls(), 0);
