@@ -27,8 +27,8 @@ const BROKEN: (u16, &str) = (502, "upstream_error");
 const LIMITED: (u16, &str) = (429, "rate_limit_exceeded");
 const WELL: (u16, &str) = (200, "");
 const FAIR: u64 = price::INPUT_NANOS * 20 + price::OUTPUT_NANOS * 3;
-/// Five bytes and a message in; fifteen bytes out.
-const BY_COUNT: u64 = price::INPUT_NANOS * 11 + price::OUTPUT_NANOS * 6;
+/// Six bytes and a message in, seventeen bytes out.
+const BY_COUNT: u64 = price::INPUT_NANOS * 10 + price::OUTPUT_NANOS * 6;
 
 const fn case(
     does: &'static str,

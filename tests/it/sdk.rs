@@ -30,9 +30,9 @@ fn answer(request: &Received) -> Reply {
 const COMPLETES: &str = "gpt-3.5-turbo-instruct";
 const EMBEDS: &str = "text-embedding-3-small";
 
-/// Runs a script of that client, which checks everything itself.
-async fn works(program: &Path, script: &str) {
-    assert!(program.exists(), "{} is missing: `infra/setup test` makes it", program.display());
+/// Runs a client's script, which checks everything itself, with a program that reads it. `needed` is what setup makes.
+async fn works(program: &Path, needed: &Path, script: &str) {
+    assert!(needed.exists(), "{} is missing: `infra/setup test` makes it", needed.display());
     let world = World::start(answer).await;
     let admin = world.admin();
     admin.channel(&world.provider.base_url(), &[COMPLETES, EMBEDS], 0).await;
@@ -51,12 +51,12 @@ async fn works(program: &Path, script: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_client_works_with_only_its_address_changed() {
-    works(&workspace::root().join(".venv/bin/python"), "openai_client.py").await;
+    let python = workspace::root().join(".venv/bin/python");
+    works(&python, &python, "openai_client.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_node_client_works_with_only_its_address_changed() {
     let client = workspace::root().join("tests/clients/node_modules/openai");
-    assert!(client.is_dir(), "{} is missing: `infra/setup test` fetches it", client.display());
-    works(Path::new("/usr/bin/env"), "node").await;
+    works(Path::new("node"), &client, "openai_client.mjs").await;
 }

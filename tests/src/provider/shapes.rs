@@ -17,7 +17,11 @@ impl Answer {
             Endpoint::Completions => frame(request, json!([self.choice("text", &self.message["content"])])),
         };
         if let Some(usage) = self.told.last() {
-            body["usage"] = usage.clone();
+            let input = &usage["prompt_tokens"];
+            body["usage"] = match request.endpoint() {
+                Endpoint::Embeddings => json!({ "prompt_tokens": input, "total_tokens": input }),
+                Endpoint::Chat | Endpoint::Completions => usage.clone(),
+            };
         }
         body
     }

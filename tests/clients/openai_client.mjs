@@ -1,4 +1,4 @@
-// The official Node client against a gateway: usage openai.mjs BASE_URL API_KEY EMPTY_KEY MODEL COMPLETES EMBEDS.
+// The official Node client against a gateway: BASE_URL API_KEY EMPTY_KEY MODEL COMPLETES EMBEDS.
 
 import OpenAI from "openai";
 
