@@ -11,10 +11,13 @@ dev:
 	infra/setup run
 	cargo run --locked -p veloera -- serve --demo
 
-# Every suite. The whole-system tests start the release binary, which is what people run.
+# Every suite. The whole-system tests start the release binary, which is what people run; those that end it at named
+# points start a build that can be told to.
 test:
 	infra/setup test
 	cargo build --release --locked -p veloera
+	cargo build --locked -p veloera --features faults
+	install -D $${CARGO_TARGET_DIR:-target}/debug/veloera $${CARGO_TARGET_DIR:-target}/faults/veloera
 	cargo test --locked --workspace
 
 lint:
@@ -28,12 +31,13 @@ check:
 	$(MAKE) lint
 	$(MAKE) test
 
-# What a call costs beside bare proxies, in one run. The machine should have nothing else to do.
+# What a call costs beside bare proxies, and what the ledger reaches beside bare rows, each in one run. The machine
+# should have nothing else to do. LANES=settle,journal measures only those.
 bench:
 	infra/setup bench
 	cargo build --release --locked -p veloera
 	cargo build --release --locked -p tests --bins
-	target/release/bench
+	"$${CARGO_TARGET_DIR:-target}/release/bench" $(LANES)
 
 # The larger scopes of the model and thousands of seeds: an hour and some gigabytes.
 soak:

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -41,12 +42,20 @@ fn the_openapi_document_is_what_the_handlers_say() {
 #[test]
 fn the_schemas_are_what_the_events_are() {
     let out = tempfile::tempdir().unwrap();
-    binary::output(["schemas".as_ref(), "--out".as_ref(), out.path().as_os_str()]);
+    let generate = || binary::output(["schemas".as_ref(), "--out".as_ref(), out.path().as_os_str()]);
+    generate();
     let generated = tree(&out.path().join("events"));
     assert!(!generated.is_empty());
     let committed = committed();
-    for (name, text) in &generated {
-        assert_eq!(committed.get(name), Some(text), "{}: write it anew: `veloera schemas`", name.display());
+    // Over what is committed nothing is to be written anew: what says the same keeps its bytes.
+    for (name, text) in &committed {
+        let path = out.path().join("events").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    generate();
+    for (name, text) in tree(&out.path().join("events")) {
+        assert_eq!(committed.get(&name), Some(&text), "{}: write it anew: `veloera schemas`", name.display());
     }
     // What is generated no more must be an older shape of something that still is.
     for name in committed.keys().filter(|name| !generated.contains_key(*name)) {
@@ -55,19 +64,39 @@ fn the_schemas_are_what_the_events_are() {
     }
 }
 
-/// The sample as `E` reads and writes it, if it is one of its kind.
-fn read_back<E: StoredEvent>(sample: &Value) -> Option<Value> {
-    let tag = sample["type"].as_str()?;
-    E::samples().iter().any(|known| known.tag() == tag).then(|| {
-        let event: E =
-            serde_json::from_value(sample.clone()).unwrap_or_else(|error| panic!("{tag}: {error}"));
-        assert_eq!(event.tag(), tag);
-        serde_json::to_value(&event).unwrap()
+/// A sample that was written in some version: its tag, that version, its payload.
+struct Sample {
+    name: PathBuf,
+    tag: String,
+    version: u32,
+    payload: Value,
+}
+
+/// Every sample of every version that there ever was.
+fn samples() -> Vec<Sample> {
+    let samples = committed().into_iter().filter_map(|(name, text)| {
+        let (tag, file) = name.to_str()?.split_once('/')?;
+        let version = file.strip_prefix('v')?.strip_suffix(".sample.json")?.parse().ok()?;
+        let (tag, payload) = (tag.to_owned(), serde_json::from_str(&text).unwrap());
+        Some(Sample { name, tag, version, payload })
+    });
+    samples.collect()
+}
+
+/// The sample as `E` reads and writes it, with the version that this is of, if it is one of its kind.
+fn read_back<E: StoredEvent>(sample: &Sample) -> Option<(Value, u32)> {
+    E::samples().iter().any(|known| known.tag() == sample.tag).then(|| {
+        let name = sample.name.display();
+        let (payload, version) = eventlog::upcast::<E>(&sample.tag, sample.version, sample.payload.clone())
+            .unwrap_or_else(|(error, version)| panic!("{name}: at version {version}: {error}"));
+        let event: E = serde_json::from_value(payload).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((event.tag(), event.schema_version()), (sample.tag.as_str(), version), "{name}");
+        (serde_json::to_value(&event).unwrap(), version)
     })
 }
 
 #[test]
-fn every_sample_is_still_read() {
+fn every_sample_of_every_version_is_still_read() {
     let readers = [
         read_back::<AccountEvent>,
         read_back::<ApiTokenEvent>,
@@ -77,17 +106,40 @@ fn every_sample_is_still_read() {
         read_back::<SettingsEvent>,
         read_back::<UserEvent>,
     ];
-    let samples =
-        committed().into_iter().filter(|(name, _)| name.to_string_lossy().ends_with(".sample.json"));
-    let mut count = 0;
-    for (name, text) in samples {
-        let sample: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(sample["type"].as_str(), name.parent().and_then(Path::to_str), "{}", name.display());
-        let read: Vec<Value> = readers.iter().filter_map(|read| read(&sample)).collect();
-        assert_eq!(read, [sample], "{}", name.display());
-        count += 1;
+    let samples = samples();
+    assert!(!samples.is_empty(), "there are no samples");
+    for sample in samples {
+        assert_eq!(sample.payload["type"].as_str(), Some(sample.tag.as_str()), "{}", sample.name.display());
+        let read: Vec<_> = readers.iter().filter_map(|read| read(&sample)).collect();
+        let [(written, version)] = read.as_slice() else {
+            panic!("{} is read by {} event types", sample.name.display(), read.len());
+        };
+        // What is of the newest version is written as it was read.
+        assert!(sample.version < *version || *written == sample.payload, "{}", sample.name.display());
     }
-    assert!(count > 0, "there are no samples");
+}
+
+#[test]
+fn every_version_of_an_event_has_its_schema_and_its_step_to_the_next() {
+    let faults = [
+        eventlog::upcast_faults::<AccountEvent>(),
+        eventlog::upcast_faults::<ApiTokenEvent>(),
+        eventlog::upcast_faults::<ChannelEvent>(),
+        eventlog::upcast_faults::<GroupEvent>(),
+        eventlog::upcast_faults::<PriceListEvent>(),
+        eventlog::upcast_faults::<SettingsEvent>(),
+        eventlog::upcast_faults::<UserEvent>(),
+    ];
+    assert_eq!(faults.concat(), []);
+    let committed = committed();
+    for sample in samples() {
+        for version in 1..=sample.version {
+            for kind in ["json", "sample.json"] {
+                let name = format!("{}/v{version}.{kind}", sample.tag);
+                assert!(committed.contains_key(Path::new(&name)), "{name} is not there");
+            }
+        }
+    }
 }
 
 #[test]

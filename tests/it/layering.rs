@@ -102,6 +102,16 @@ fn each_crate_leans_only_on_those_below_it() {
 }
 
 #[test]
+fn the_servers_of_tests_are_for_tests_alone() {
+    for (name, manifest) in crates() {
+        for table in ["dependencies", "build-dependencies"] {
+            let found = manifest.get(table).and_then(|table| table.get("servers"));
+            assert_eq!(found, None, "{name} needs `servers` beyond its tests");
+        }
+    }
+}
+
+#[test]
 fn every_version_is_said_once_in_the_workspace() {
     for (name, manifest) in crates() {
         for (dependency, entry) in dependencies(&manifest) {

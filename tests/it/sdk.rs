@@ -1,6 +1,9 @@
-//! The official Python client against the real binary: only `base_url` and `api_key` are changed.
+//! The official clients against the real binary: only their base URL and key are changed.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::json;
 use tests::{
@@ -24,16 +27,19 @@ fn answer(request: &Received) -> Reply {
     })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_python_client_works_with_only_its_address_changed() {
-    let root = workspace::root();
-    let python = root.join(".venv/bin/python");
-    assert!(python.is_file(), "{} is missing: `infra/setup test` makes it", python.display());
+const COMPLETES: &str = "gpt-3.5-turbo-instruct";
+const EMBEDS: &str = "text-embedding-3-small";
+
+/// Runs a script of that client, which checks everything itself.
+async fn works(program: &Path, script: &str) {
+    assert!(program.exists(), "{} is missing: `infra/setup test` makes it", program.display());
     let world = World::start(answer).await;
-    let quota = world.admin().token("for nothing", Some(1)).await;
-    let output = Command::new(python)
-        .arg(root.join("tests/clients/openai_chat.py"))
-        .args([world.veloera.url("/v1"), world.api_key.clone(), quota.key, MODEL.to_owned()])
+    let admin = world.admin();
+    admin.channel(&world.provider.base_url(), &[COMPLETES, EMBEDS], 0).await;
+    let quota = admin.token("for nothing", Some(1)).await;
+    let output = Command::new(program)
+        .arg(workspace::root().join("tests/clients").join(script))
+        .args([&world.veloera.url("/v1"), &world.api_key, &quota.key, MODEL, COMPLETES, EMBEDS])
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -41,4 +47,16 @@ async fn the_official_python_client_works_with_only_its_address_changed() {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.ends_with("all good\n"), "{said}");
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_client_works_with_only_its_address_changed() {
+    works(&workspace::root().join(".venv/bin/python"), "openai_client.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_node_client_works_with_only_its_address_changed() {
+    let client = workspace::root().join("tests/clients/node_modules/openai");
+    assert!(client.is_dir(), "{} is missing: `infra/setup test` fetches it", client.display());
+    works(Path::new("/usr/bin/env"), "node").await;
 }

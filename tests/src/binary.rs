@@ -1,8 +1,8 @@
 //! The program under test.
 
 use std::{
-    ffi::OsStr,
-    path::PathBuf,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -10,24 +10,40 @@ use crate::workspace;
 
 /// Where it is: `VELOERA_BIN`, else the release build, else (or with `VELOERA_DEBUG=1`) the debug build.
 pub fn path() -> PathBuf {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "which binary is tested is said from outside, and only here"
-    )]
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(path) = named("VELOERA_BIN") {
         return path.into();
     }
-    let target = named("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
+    let target = target();
     let (debug, release) = (target.join("debug/veloera"), target.join("release/veloera"));
     let path = if named("VELOERA_DEBUG").is_some() { debug } else { release };
     assert!(path.is_file(), "{} is missing: `make test` builds it, then runs the tests", path.display());
     path
 }
 
+fn target() -> PathBuf {
+    named("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from)
+}
+
+#[expect(clippy::disallowed_methods, reason = "which binary is tested is said from outside, and only here")]
+fn named(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The build in which the process can be told to die at named points.
+pub fn with_faults() -> PathBuf {
+    let path = target().join("faults/veloera");
+    assert!(path.is_file(), "{} is missing: `make test` builds it, then runs the tests", path.display());
+    path
+}
+
 /// A command of it that knows no setting of whoever runs the tests.
 pub fn command() -> Command {
-    let mut command = Command::new(path());
+    command_of(&path())
+}
+
+/// The same of another build.
+pub fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     command
 }

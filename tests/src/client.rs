@@ -79,7 +79,12 @@ impl ApiClient {
 
     /// A streamed chat completion, opened.
     pub async fn open(&self, body: &Value) -> Result<OpenStream, Failure> {
-        let request = self.request(Method::POST, "/v1/chat/completions", Some(body.to_string().into()));
+        self.open_at("/v1/chat/completions", body).await
+    }
+
+    /// A stream at `path`, opened.
+    pub async fn open_at(&self, path: &str, body: &Value) -> Result<OpenStream, Failure> {
+        let request = self.request(Method::POST, path, Some(body.to_string().into()));
         let (parts, body) = self.http.open(request).await?.into_parts();
         Ok(OpenStream {
             status: parts.status,

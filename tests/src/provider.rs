@@ -4,6 +4,7 @@ mod answer;
 mod bill;
 mod received;
 mod server;
+mod shapes;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,7 +14,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 pub use self::{
     answer::{Answer, Break, usage},
     bill::Bill,
-    received::Received,
+    received::{Endpoint, Received},
 };
 
 /// The most requests that one provider takes.

@@ -24,9 +24,15 @@ const LOG_LINES_SHOWN: usize = 60;
 #[derive(Clone, Debug, Default)]
 pub struct Launch {
     environment: Vec<(String, String)>,
+    binary: Option<PathBuf>,
 }
 
 impl Launch {
+    /// Another build of the program.
+    pub fn build(self, binary: PathBuf) -> Self {
+        Self { binary: Some(binary), ..self }
+    }
+
     /// With its logs on a server, which must outlive it.
     pub fn on(self, database: &servers::Database) -> Self {
         self.set("DATABASE_URL", &database.url)
@@ -65,6 +71,11 @@ impl Veloera {
         self.ready().await;
     }
 
+    /// What was set is not, from its next life on.
+    pub fn unset(&mut self, name: &str) {
+        self.launch.environment.retain(|(set, _)| *set != format!("VELOERA_{name}"));
+    }
+
     /// `kill -9`: it learns nothing of it.
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
@@ -80,6 +91,11 @@ impl Veloera {
     pub async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
         wait::until("the ordered end", STOP_MAX, async || child.try_wait().expect("its state")).await
+    }
+
+    /// How it ended, if it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("its state")
     }
 
     /// The process, as the system counts it.
@@ -161,7 +177,8 @@ fn spawn(folder: &TempDir, launch: &Launch) -> Child {
     // The address of an earlier life must not be taken for this one's.
     let _ = fs::remove_file(data_dir.join("listen"));
     let log = File::options().create(true).append(true).open(log_path(folder)).expect("a log");
-    binary::command()
+    let program = launch.binary.clone().unwrap_or_else(binary::path);
+    binary::command_of(&program)
         .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(&data_dir)
         .current_dir(folder.path())

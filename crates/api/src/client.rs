@@ -2,5 +2,8 @@
 
 pub(crate) mod auth;
 pub(crate) mod chat;
+pub(crate) mod completions;
+pub(crate) mod embeddings;
 pub(crate) mod models;
+mod relayed;
 pub(crate) mod respond;

@@ -16,7 +16,7 @@ use wire::openai_chat::error::ErrorCode;
 use crate::{
     Edge,
     admin::{accounts, calls, channels, events, me, tokens},
-    client::{chat, models, respond::ClientError},
+    client::{chat, completions, embeddings, models, respond::ClientError},
     extract::position,
     openapi,
     operations::{self, Document},
@@ -50,6 +50,8 @@ pub fn router(edge: Edge) -> Router {
 pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(chat::chat))
+        .routes(routes!(completions::complete))
+        .routes(routes!(embeddings::embed))
         .routes(routes!(models::list))
         .routes(routes!(models::read))
 }

@@ -6,6 +6,7 @@
 
 mod charge;
 mod events;
+mod extension;
 mod lease;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::{
-    charge::{CallFacts, Flag, Mode, Scope, Settlement, deduct},
+    charge::{CallFacts, CallPart, Flag, Mode, Scope, Settlement, deduct},
     events::{
         AccountEvent, Adjustment, Attempt, AttemptOutcome, Charge, Correction, Deduction, LeaseEnd,
         Reconciliation,
     },
+    extension::{EXTENSIONS_MAX, Extension, Portion},
     lease::{LEASES_MAX, Lease, LeaseAsk},
 };
 use crate::{AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, LeaseId, Log, Nanos, UserId};
@@ -146,7 +148,7 @@ pub enum AccountRefusal {
 }
 
 /// An account, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Whose it is; `None` before it was opened.
     pub owner: Option<(AccountId, Owner)>,

@@ -1,7 +1,12 @@
 //! What every aggregate is: a pure decision over past events.
 
+#[cfg(test)]
+mod tests;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Upcast;
 
 /// One of the two append-only logs, each with its own gapless position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +55,11 @@ pub trait StoredEvent:
         1
     }
 
+    /// How payloads of older shapes become payloads of the newest: one step for every version but that one.
+    fn upcasts() -> &'static [Upcast] {
+        &[]
+    }
+
     /// At least one sample of every variant, in its newest shape: stored beside the schemas and read back in
     /// every test run.
     fn samples() -> Vec<Self>;
@@ -58,12 +68,15 @@ pub trait StoredEvent:
 /// A consistency boundary: `decide` says what happens or why not, `evolve` says what that changes. Both are
 /// pure; ids and times are handed in with the command.
 pub trait Aggregate:
-    Default + Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+    Default + Clone + std::fmt::Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
 {
     /// The singular noun: file name, stream prefix and start of each event's tag.
     const KIND: &'static str;
     /// The log that holds its streams.
     const LOG: Log;
+    /// Raised whenever `evolve` makes something else of the same events: a state that was kept from before is then
+    /// folded anew. A state of another shape is told apart without it.
+    const FOLD_VERSION: u32 = 1;
     /// What is asked.
     type Command: Clone + std::fmt::Debug + Send + Sync + 'static;
     /// What happened.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::events::ApiTokenEvent;
-use crate::{AccountId, Aggregate, GroupName, Log, ModelName, TimeStamp, UserId};
+use crate::{AccountId, Aggregate, CallLimits, GroupName, Log, ModelName, TimeStamp, UserId};
 
 /// The most models and addresses a token may list.
 pub const LISTED_MAX: usize = 1_024;
@@ -49,6 +49,9 @@ pub struct ApiTokenSpec {
     /// Calls as this group instead of its user's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupName>,
+    /// The most that it may ask for; absent means as much as its user may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<CallLimits>,
 }
 
 /// What is to be different: `None` leaves it, `Some(None)` lifts the restriction.
@@ -73,6 +76,10 @@ pub struct ApiTokenChange {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::nullable")]
     #[schemars(with = "Option<GroupName>")]
     pub group: Option<Option<GroupName>>,
+    /// The most that it may ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::nullable")]
+    #[schemars(with = "Option<CallLimits>")]
+    pub limits: Option<Option<CallLimits>>,
 }
 
 /// What is asked of a token.
@@ -124,7 +131,7 @@ pub enum ApiTokenRefusal {
 }
 
 /// A token, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiToken {
     /// Never made.
     #[default]
@@ -164,6 +171,7 @@ impl ApiTokenSpec {
         set(&mut self.allowed_ips, change.allowed_ips.as_ref());
         set(&mut self.expires_at, change.expires_at.as_ref());
         set(&mut self.group, change.group.as_ref());
+        set(&mut self.limits, change.limits.as_ref());
         self
     }
 

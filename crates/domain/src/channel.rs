@@ -142,7 +142,7 @@ pub enum ChannelRefusal {
 }
 
 /// A channel, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Channel {
     /// Never made.
     #[default]

@@ -63,7 +63,7 @@ pub enum GroupRefusal {
 }
 
 /// A group, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Group {
     /// Never made, or deleted: the name may be used again.
     #[default]

@@ -3,12 +3,14 @@
 //! Everything here is pure: no I/O, no clock, no chance. Ids and times are handed in.
 
 mod aggregate;
+mod call_limits;
 mod ids;
 mod money;
 mod names;
 mod refusal;
 mod sealed;
 mod time_stamp;
+mod upcast;
 
 pub mod account;
 pub mod api_token;
@@ -22,6 +24,7 @@ pub mod testing;
 pub mod user;
 
 pub use aggregate::{Aggregate, Log, StoredEvent};
+pub use call_limits::CallLimits;
 pub use ids::{
     AccountId, AdminKeyId, ApiTokenId, CallId, ChannelId, ChannelKeyId, CommandId, JournalId, LeaseId, UserId,
 };
@@ -30,3 +33,4 @@ pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};
 pub use refusal::Refusal;
 pub use sealed::Sealed;
 pub use time_stamp::TimeStamp;
+pub use upcast::{Upcast, UpcastError};

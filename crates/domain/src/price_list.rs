@@ -67,7 +67,7 @@ pub enum PriceListRefusal {
 }
 
 /// The operator's prices.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriceList {
     version: u32,
     prices: BTreeMap<ModelName, (u32, Box<Price>)>,

@@ -1,10 +1,12 @@
 //! What an operator sets for the whole installation.
 
+use std::{collections::BTreeMap, num::NonZeroU32};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Aggregate, Log, StoredEvent, price::Price};
+use crate::{Aggregate, CallLimits, GroupName, Log, StoredEvent, Upcast, price::Price};
 
 /// The id of the only settings.
 pub const SETTINGS_ID: &str = "default";
@@ -16,6 +18,50 @@ pub struct SettingsValues {
     /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_price: Option<Box<Price>>,
+    /// How the channels of one tier share the calls of groups that have no strategy of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// The most that one user may ask for, where the group sets nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_limits: Option<CallLimits>,
+    /// What holds otherwise for single groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<GroupName, GroupRules>,
+}
+
+/// What holds for one group; what is absent is as it is for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupRules {
+    /// How the channels of one tier share its calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// The most that one of its users may ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_limits: Option<CallLimits>,
+}
+
+/// How the channels of one tier share the calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// By chance, in proportion to their weights.
+    #[default]
+    WeightedRandom,
+    /// In turn, in proportion to their weights.
+    RoundRobin,
+}
+
+impl SettingsValues {
+    /// How the channels of one tier share the calls of `group`.
+    pub fn strategy(&self, group: &GroupName) -> Strategy {
+        self.groups.get(group).and_then(|rules| rules.strategy).or(self.strategy).unwrap_or_default()
+    }
+
+    /// The most that one user of `group` may ask for.
+    pub fn user_limits(&self, group: &GroupName) -> CallLimits {
+        let own = self.groups.get(group).and_then(|rules| rules.user_limits);
+        own.or(self.user_limits).unwrap_or(CallLimits::NONE)
+    }
 }
 
 /// What is asked.
@@ -44,7 +90,7 @@ pub enum SettingsEvent {
 pub enum SettingsRefusal {}
 
 /// The settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// Counts the changes; 0 before the first.
     pub version: u32,
@@ -80,23 +126,58 @@ impl StoredEvent for SettingsEvent {
         "settings_changed"
     }
 
+    fn schema_version(&self) -> u32 {
+        // 2 brought strategies and limits.
+        2
+    }
+
+    fn upcasts() -> &'static [Upcast] {
+        const STEPS: &[Upcast] = &[Upcast::additive("settings_changed", 1)];
+        STEPS
+    }
+
     fn samples() -> Vec<Self> {
-        vec![Self::Changed {
-            version: 1,
-            values: Box::new(SettingsValues { default_price: Some(Box::default()) }),
-        }]
+        let limits = CallLimits { requests_per_minute: NonZeroU32::new(60), ..CallLimits::NONE };
+        let rules = GroupRules { strategy: Some(Strategy::RoundRobin), user_limits: Some(CallLimits::NONE) };
+        let values = SettingsValues {
+            default_price: Some(Box::default()),
+            strategy: Some(Strategy::WeightedRandom),
+            user_limits: Some(limits),
+            groups: BTreeMap::from([(GroupName::default_group(), rules)]),
+        };
+        vec![Self::Changed { version: 1, values: Box::new(values) }]
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, SettingsCommand as C, SettingsEvent as E, SettingsValues};
-    use crate::testing::given;
+    use std::collections::BTreeMap;
+
+    use super::{GroupRules, Settings, SettingsCommand as C, SettingsEvent as E, SettingsValues, Strategy};
+    use crate::{CallLimits, GroupName, testing::given};
+
+    #[test]
+    fn what_a_group_sets_goes_before_what_is_set_for_all() {
+        let (default, other) = (GroupName::default_group(), GroupName::new("other").unwrap());
+        let limits = CallLimits { concurrent_calls: std::num::NonZeroU32::new(2), ..CallLimits::NONE };
+        let rules = GroupRules { strategy: Some(Strategy::WeightedRandom), user_limits: None };
+        let values = SettingsValues {
+            strategy: Some(Strategy::RoundRobin),
+            user_limits: Some(limits),
+            groups: BTreeMap::from([(other.clone(), rules)]),
+            ..SettingsValues::default()
+        };
+        assert_eq!(values.strategy(&default), Strategy::RoundRobin);
+        assert_eq!(values.strategy(&other), Strategy::WeightedRandom);
+        assert_eq!(values.user_limits(&other), limits);
+        assert_eq!(SettingsValues::default().strategy(&default), Strategy::WeightedRandom);
+    }
 
     #[test]
     fn setting_what_is_set_is_no_event() {
         given::<Settings>([]).when(C::Change(Box::default())).then([]);
-        let values = Box::new(SettingsValues { default_price: Some(Box::default()) });
+        let values =
+            Box::new(SettingsValues { default_price: Some(Box::default()), ..SettingsValues::default() });
         given::<Settings>([])
             .when(C::Change(values.clone()))
             .then([E::Changed { version: 1, values: values.clone() }]);

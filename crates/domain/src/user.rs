@@ -92,7 +92,7 @@ pub enum UserRefusal {
 }
 
 /// A user, as far as decisions need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum User {
     /// Never made.
     #[default]
@@ -104,7 +104,7 @@ pub enum User {
 }
 
 /// What is known of a user that exists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// What they may do.
     pub role: Role,

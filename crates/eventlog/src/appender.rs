@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
-use crate::{Heads, Metadata, StoreError, tx::Tx};
+use crate::{Heads, Metadata, StoreError, snapshots::Maker, tx::Tx};
 
 /// The most commands in one transaction.
 pub const BATCH_MAX: usize = 256;
@@ -17,6 +20,7 @@ pub struct Appender {
     pub(crate) tx: Tx,
     pub(crate) queue: mpsc::Receiver<Box<dyn Job>>,
     pub(crate) heads_tx: watch::Sender<Heads>,
+    pub(crate) maker: Maker,
 }
 
 /// One command on its way through a transaction, whatever it decides about.
@@ -31,9 +35,12 @@ pub(crate) trait Job: Send {
 impl Appender {
     /// Works until every handle of the log is gone.
     pub async fn run(mut self) {
+        // Goes when this ends: what it has begun may be done without.
+        let mut beside = JoinSet::new();
+        beside.spawn(self.maker.run());
         let mut jobs = Vec::with_capacity(BATCH_MAX);
         while self.queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
-            let committed = self.transaction(&mut jobs).await.map_err(Arc::new);
+            let committed = transaction(&mut self.tx, &mut jobs).await.map_err(Arc::new);
             match &committed {
                 Ok(()) => {
                     let heads = self.tx.heads();
@@ -49,22 +56,21 @@ impl Appender {
             }
         }
     }
+}
 
-    async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let tx = &mut self.tx;
-        let before = tx.begin().await?;
-        for job in jobs {
-            let mark = tx.mark();
-            tx.connection().execute("SAVEPOINT job").await?;
-            tx.begin_job(job.metadata());
-            if !job.run(tx).await {
-                tx.connection().execute("ROLLBACK TO job").await?;
-                tx.reset(&mark);
-            }
-            tx.connection().execute("RELEASE job").await?;
+async fn transaction(tx: &mut Tx, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let before = tx.begin().await?;
+    for job in jobs {
+        let mark = tx.mark();
+        tx.connection().execute("SAVEPOINT job").await?;
+        tx.begin_job(job.metadata());
+        if !job.run(tx).await {
+            tx.connection().execute("ROLLBACK TO job").await?;
+            tx.reset(&mark);
         }
-        tx.write_heads(&before).await?;
-        tx.connection().execute("COMMIT").await?;
-        Ok(())
+        tx.connection().execute("RELEASE job").await?;
     }
+    tx.write_heads(&before).await?;
+    tx.connection().execute("COMMIT").await?;
+    Ok(())
 }

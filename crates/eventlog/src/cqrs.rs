@@ -112,13 +112,8 @@ impl<A: Aggregate> EventStore<Cqrs<A>> for CqrsStore {
     }
 
     async fn load_aggregate(&self, id: &str) -> Outcome<Loaded<A>, A> {
-        let events: Envelopes<A> = self.load_events(id).await?;
-        let mut loaded =
-            Loaded { id: id.to_owned(), version: events.len() as u64, aggregate: Cqrs::<A>::default() };
-        for envelope in events {
-            cqrs_es::Aggregate::apply(&mut loaded.aggregate, envelope.payload);
-        }
-        Ok(loaded)
+        let (aggregate, version) = self.log.load(id).await.map_err(failed)?;
+        Ok(Loaded { id: id.to_owned(), version, aggregate: Cqrs(aggregate) })
     }
 
     async fn commit(

@@ -112,26 +112,6 @@ impl Recorded {
     }
 }
 
-/// Reads a payload in the shape that today's code knows.
-///
-/// # Errors
-/// When it is of a newer shape, or not what was written.
-pub fn decode<E: StoredEvent>(recorded: &Recorded) -> Result<E, StoreError> {
-    let (log, position) = (recorded.log, recorded.position);
-    match serde_json::from_str::<E>(&recorded.payload) {
-        Ok(event) if recorded.schema_version <= event.schema_version() => Ok(event),
-        Err(source) if is_known::<E>(recorded) => Err(StoreError::Decode { log, position, source }),
-        Ok(_) | Err(_) => Err(StoreError::NewerEvent { log, position }),
-    }
-}
-
-/// Whether today's code has this type, in this version or a newer one.
-fn is_known<E: StoredEvent>(recorded: &Recorded) -> bool {
-    E::samples()
-        .iter()
-        .any(|known| known.tag() == recorded.event_type && recorded.schema_version <= known.schema_version())
-}
-
 /// How far each log has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Heads {

@@ -15,9 +15,11 @@ mod repeats;
 mod schema;
 mod seal;
 mod snapshot;
+mod snapshots;
 #[macro_use]
 mod store;
 mod tx;
+mod upcast;
 mod verify;
 
 #[cfg(test)]
@@ -26,14 +28,16 @@ mod tests;
 pub use appender::{Appender, BATCH_MAX, QUEUE_MAX};
 pub use command::{Command, ExecuteError, Executed, Fault};
 pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
-pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, decode, stream_name};
+pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, stream_name};
 pub use reader::{Filter, LogReader, PAGE_MAX};
-pub use schema::{EventSchema, schemas_of};
+pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;
+pub use snapshots::verify_snapshots;
 pub use store::{
     Cell, Clock, Component, Connection, Database, DatabaseUrlError, Dialect, EventLog, LogOptions, Migration,
     Pool, Rows, StoreError, connect_read_only,
 };
 pub use tx::{Inline, Tx};
+pub use upcast::{UpcastFault, decode, upcast, upcast_faults};
 pub use verify::{Compare, LogFault, ModelFault, verify};

@@ -2,7 +2,7 @@
 
 use domain::StoredEvent;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::StoreError;
 
@@ -50,14 +50,63 @@ fn with_definitions(mut schema: Value, root: &Value) -> Value {
         members.insert("$schema".into(), root.get("$schema").cloned().unwrap_or(Value::Null));
         members.insert("$defs".into(), definitions.clone());
     }
+    reachable(schema)
+}
+
+/// The schema without definitions that nothing in it refers to. Schemas that were released while all events of a kind
+/// shared one list of definitions say the same as what is generated now, apart from these.
+#[must_use]
+pub fn reachable(mut schema: Value) -> Value {
+    let Some(Value::Object(definitions)) = schema.as_object_mut().and_then(|members| members.remove("$defs"))
+    else {
+        return schema;
+    };
+    let mut kept = Map::new();
+    let mut open = references(&schema);
+    while let Some(name) = open.pop() {
+        if let Some(definition) = definitions.get(&name).filter(|_| !kept.contains_key(&name)) {
+            open.extend(references(definition));
+            kept.insert(name, definition.clone());
+        }
+    }
+    if let (Value::Object(members), false) = (&mut schema, kept.is_empty()) {
+        members.insert("$defs".into(), kept.into());
+    }
     schema
+}
+
+/// The names of the definitions that are referred to.
+fn references(schema: &Value) -> Vec<String> {
+    match schema {
+        Value::Object(members) => {
+            let own =
+                members.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/$defs/"));
+            own.map(str::to_owned).into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(elements) => elements.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::{StoredEvent, account::AccountEvent, channel::ChannelEvent};
 
-    use super::schemas_of;
+    use serde_json::json;
+
+    use super::{reachable, schemas_of};
+
+    #[test]
+    fn only_definitions_that_are_referred_to_are_kept() {
+        let definitions = json!({
+            "A": { "items": { "$ref": "#/$defs/B" } }, "B": { "$ref": "#/$defs/A" }, "C": { "$ref": "#/$defs/A" }
+        });
+        let schema = json!({ "properties": { "a": [{ "$ref": "#/$defs/A" }] }, "$defs": definitions });
+        let kept = reachable(schema);
+        let names: Vec<_> = kept["$defs"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["A", "B"]);
+        assert_eq!(reachable(json!({ "type": "object", "$defs": definitions })), json!({ "type": "object" }));
+    }
 
     #[test]
     fn every_variant_has_a_schema_of_its_own() {

@@ -9,7 +9,7 @@ mod rows;
 
 use std::sync::Arc;
 
-use domain::TimeStamp;
+use domain::{Aggregate, TimeStamp};
 use tokio::sync::{mpsc, watch};
 
 use self::migrate::migrate;
@@ -19,7 +19,13 @@ pub use self::{
     error::StoreError,
     rows::{Cell, Rows},
 };
-use crate::{Appender, Heads, Inline, LogReader, QUEUE_MAX, appender::Job, tx::Tx};
+use crate::{
+    Appender, Heads, Inline, LogReader, QUEUE_MAX,
+    appender::Job,
+    snapshots::{Maker, SNAPSHOT_EVERY, Snapshots},
+    stream_name,
+    tx::Tx,
+};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -56,10 +62,10 @@ impl Migration {
 
 const LOGS: Component = Component {
     name: "eventlog",
-    migrations: &[Migration {
-        sqlite: include_str!("store/v1.sql"),
-        postgres: include_str!("store/v1.postgres.sql"),
-    }],
+    migrations: &[
+        Migration { sqlite: include_str!("store/v1.sql"), postgres: include_str!("store/v1.postgres.sql") },
+        Migration { sqlite: include_str!("store/v2.sql"), postgres: include_str!("store/v2.postgres.sql") },
+    ],
 };
 
 /// What a log is opened with.
@@ -74,6 +80,21 @@ pub struct LogOptions {
     pub sealer: crate::Sealer,
 }
 
+/// After how many events something is begun anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// A part of a log, in Postgres.
+    pub(crate) partition_events: u64,
+    /// The snapshot of a stream.
+    pub(crate) snapshot_every: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { partition_events: partitions::PARTITION_EVENTS, snapshot_every: SNAPSHOT_EVERY }
+    }
+}
+
 /// Both logs of one installation. A cheap handle.
 #[derive(Clone)]
 pub struct EventLog {
@@ -81,6 +102,8 @@ pub struct EventLog {
     pub(crate) heads: watch::Receiver<Heads>,
     pub(crate) reader: LogReader,
     pub(crate) sealer: crate::Sealer,
+    snapshots: Snapshots,
+    snapshots_written: watch::Receiver<u64>,
 }
 
 impl EventLog {
@@ -93,13 +116,13 @@ impl EventLog {
         database: impl Into<Database>,
         options: LogOptions,
     ) -> Result<(Self, Appender), StoreError> {
-        Self::open_in_parts(database.into(), options, partitions::PARTITION_EVENTS).await
+        Self::open_sized(database.into(), options, Sizes::default()).await
     }
 
-    pub(crate) async fn open_in_parts(
+    pub(crate) async fn open_sized(
         database: Database,
         options: LogOptions,
-        partition_events: u64,
+        sizes: Sizes,
     ) -> Result<(Self, Appender), StoreError> {
         let writers = database.writer().await?;
         let mut writer = writers.acquire().await?;
@@ -109,17 +132,49 @@ impl EventLog {
             migrate(&mut writer, component).await?;
         }
         let reader = LogReader::new(database.readers().await?).await?;
-        let sealer = options.sealer.clone();
-        let tx = Tx::new(writers, writer, inline, options.clock, sealer, partition_events).await?;
+        let (snapshots, asked) = Snapshots::new(sizes.snapshot_every);
+        let tx = Tx::new(
+            writers,
+            writer,
+            inline,
+            options.clock,
+            options.sealer.clone(),
+            snapshots.clone(),
+            sizes.partition_events,
+        )
+        .await?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (heads_tx, heads) = watch::channel(tx.heads());
-        let log = Self { jobs, heads, reader, sealer: options.sealer };
-        Ok((log, Appender { tx, queue, heads_tx }))
+        let (written, snapshots_written) = watch::channel(0);
+        let maker = Maker {
+            asked,
+            snapshots: snapshots.clone(),
+            reader: reader.clone(),
+            jobs: jobs.downgrade(),
+            written,
+        };
+        let log = Self { jobs, heads, reader, sealer: options.sealer, snapshots, snapshots_written };
+        Ok((log, Appender { tx, queue, heads_tx, maker }))
     }
 
     /// How far the logs have come; wakes whoever waits for more.
     pub fn subscribe(&self) -> watch::Receiver<Heads> {
         self.heads.clone()
+    }
+
+    /// An aggregate as its committed events make it, from its snapshot on where it has one, with the version of its
+    /// stream.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn load<A: Aggregate>(&self, id: &str) -> Result<(A, u64), StoreError> {
+        let mut connection = self.read_pool().acquire().await?;
+        self.snapshots.load(&mut connection, &stream_name(A::KIND, id)).await
+    }
+
+    /// How many snapshots were written since the log was opened; wakes whoever waits for more.
+    pub fn snapshots_written(&self) -> watch::Receiver<u64> {
+        self.snapshots_written.clone()
     }
 
     /// Reads them.

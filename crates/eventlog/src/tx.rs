@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use self::heads::Head;
 use crate::{
     Clock, Component, Connection, Fault, Metadata, NewEvent, Pool, Recorded, Sealer, StoreError,
-    StreamAppend, on, store::partitions, stream_name,
+    StreamAppend, on, snapshots::Snapshots, store::partitions, stream_name,
 };
 
 /// A read model that follows in the append transaction. It has no constraint that input can violate: an error here is a
@@ -36,6 +36,7 @@ pub struct Tx {
     inline: Arc<[Arc<dyn Inline>]>,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
+    snapshots: Snapshots,
     heads: [Head; 2],
     /// The last position of each log for which the database has room.
     covered: [u64; 2],
@@ -53,6 +54,7 @@ impl Tx {
         inline: Arc<[Arc<dyn Inline>]>,
         clock: Arc<dyn Clock>,
         sealer: Sealer,
+        snapshots: Snapshots,
         partition_events: u64,
     ) -> Result<Self, StoreError> {
         let heads = heads::read(&mut connection).await?;
@@ -63,6 +65,7 @@ impl Tx {
             inline,
             clock,
             sealer,
+            snapshots,
             heads,
             covered,
             partition_events,
@@ -92,19 +95,12 @@ impl Tx {
         self.answer = Some(answer);
     }
 
-    /// Loads an aggregate by folding its stream, with the stream's version.
+    /// Loads an aggregate by folding its stream, from its snapshot on where it has one, with the stream's version.
     ///
     /// # Errors
     /// When the stream cannot be read.
     pub async fn load<A: Aggregate>(&mut self, id: &str) -> Result<(A, u64), StoreError> {
-        let stream = stream_name(A::KIND, id);
-        let mut state = A::default();
-        let mut version = 0;
-        for event in crate::reader::stream(&mut self.connection, A::LOG, &stream).await? {
-            state.evolve(&crate::decode(&event)?);
-            version = event.version;
-        }
-        Ok((state, version))
+        self.snapshots.load(&mut self.connection, &stream_name(A::KIND, id)).await
     }
 
     /// Asks an aggregate that is the fold of its own stream, and appends what it answers.

@@ -6,7 +6,7 @@ mod ingest;
 mod tests;
 
 use domain::{
-    AccountId, JournalId, LeaseId,
+    AccountId, JournalId, LeaseId, Log,
     account::{AccountCommand, Limit, Owner},
 };
 use eventlog::{EventLog, ExecuteError, Metadata, StoreError, on};
@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     accounts,
     journal::Framed,
-    port::{Ask, Cursor, GrantError, IngestError, LedgerPort},
+    port::{Ask, Cursor, GrantError, IngestError, LedgerPort, Standing},
     step::Grant,
 };
 
@@ -59,10 +59,11 @@ impl LedgerPort for Bank {
         Box::pin(grant::grant(&self.log, ask))
     }
 
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>> {
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>> {
         Box::pin(async move {
             let mut connection = self.log.read_pool().acquire().await.map_err(unavailable)?;
-            ingest::cursor(&mut connection, journal_id).await.map_err(unavailable)
+            let cursor = ingest::cursor(&mut connection, journal_id).await.map_err(unavailable)?;
+            Ok(Standing { log_id: self.log.reader().log_id(Log::Ledger), cursor })
         })
     }
 

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 /// The largest record, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
+/// The most bytes that are hashed in search of a record behind a broken one.
+const SEARCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 const LENGTH_BYTES: usize = 4;
 const HASH_BYTES: usize = 32;
 
@@ -44,39 +46,91 @@ pub(crate) enum Place<'a> {
 
 /// Reads the frame at the start of `bytes`, which must continue the chain after `before`.
 pub(crate) fn read<'a>(bytes: &'a [u8], before: &Link) -> Place<'a> {
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else { return Place::End };
-    let length = u32::from_le_bytes(*length) as usize;
-    if length == 0 {
+    if bytes.first_chunk().is_none_or(|length| *length == [0; LENGTH_BYTES]) {
         return Place::End;
     }
-    if length > PAYLOAD_BYTES_MAX || rest.len() < length + HASH_BYTES {
-        return Place::Broken;
-    }
-    let (payload, rest) = rest.split_at(length);
+    let Some((payload, hash)) = framed(bytes) else { return Place::Broken };
     let link = before.next(payload);
-    if rest[..HASH_BYTES] == link.0 { Place::Frame { payload, link } } else { Place::Broken }
+    if *hash == link.0 { Place::Frame { payload, link } } else { Place::Broken }
 }
 
-/// Writes a frame to the start of `target`: the length last, so that a process that dies in between has written
-/// nothing. `target` has [`frame_bytes`] bytes.
-pub(crate) fn write(target: &mut [u8], payload: &[u8], link: &Link) {
-    let (length, rest) = target.split_at_mut(LENGTH_BYTES);
-    let (body, hash) = rest.split_at_mut(payload.len());
-    body.copy_from_slice(payload);
-    hash.copy_from_slice(&link.0);
-    std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
+/// What looks like a frame: its payload and its hash.
+fn framed(bytes: &[u8]) -> Option<(&[u8], &[u8; HASH_BYTES])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (payload, rest) = rest.split_at_checked(length)?;
+    (1..=PAYLOAD_BYTES_MAX).contains(&length).then_some((payload, rest.first_chunk()?))
+}
+
+/// Whether a record stands anywhere after the frame at the start of `bytes`, which should have continued `before` and
+/// does not. Each record has the link before it right in front of it, so that it can be told by itself.
+pub(crate) fn goes_on(bytes: &[u8], before: &Link) -> bool {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    // A hash may end in nothing.
+    let bytes = &bytes[..bytes.len().min(end + HASH_BYTES)];
+    // Where only the hash of the first was changed, the second continues what that should have been.
+    let second = framed(bytes)
+        .and_then(|(payload, _)| Some((before.next(payload), bytes.get(frame_bytes(payload.len())..)?)));
+    if second.is_some_and(|(link, rest)| is_frame(rest, &link)) {
+        return true;
+    }
+    let mut hashed = 0;
+    (HASH_BYTES..bytes.len()).any(|at| {
+        let (link, rest) = (bytes.get(at - HASH_BYTES..).and_then(|link| link.first_chunk()), &bytes[at..]);
+        hashed += framed(rest).map_or(0, |(payload, _)| payload.len());
+        // Too much that looks like records is no torn write.
+        hashed > SEARCH_BYTES_MAX || link.is_some_and(|link| is_frame(rest, &Link(*link)))
+    })
+}
+
+fn is_frame(bytes: &[u8], before: &Link) -> bool {
+    matches!(read(bytes, before), Place::Frame { .. })
+}
+
+/// Adds a frame to a batch.
+pub(crate) fn push(frames: &mut Vec<u8>, payload: &[u8], link: &Link) {
     #[expect(clippy::cast_possible_truncation, reason = "a payload is at most PAYLOAD_BYTES_MAX")]
-    length.copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    frames.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    frames.extend_from_slice(payload);
+    frames.extend_from_slice(&link.0);
+}
+
+/// Copies frames to where they stand: the first one's length last, so that a process that dies in between has written
+/// nothing. Both have the same length.
+pub(crate) fn copy(target: &mut [u8], frames: &[u8]) {
+    let first = LENGTH_BYTES.min(frames.len());
+    target[first..].copy_from_slice(&frames[first..]);
+    std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
+    target[..first].copy_from_slice(&frames[..first]);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Link, Place, frame_bytes, read, write};
+    use super::{Link, Place, copy, frame_bytes, goes_on, push, read};
 
     fn framed(payload: &[u8], before: &Link) -> Vec<u8> {
-        let mut bytes = vec![0; frame_bytes(payload.len())];
-        write(&mut bytes, payload, &before.next(payload));
+        let mut bytes = Vec::new();
+        push(&mut bytes, payload, &before.next(payload));
+        assert_eq!(bytes.len(), frame_bytes(payload.len()));
+        let mut copied = vec![0; bytes.len()];
+        copy(&mut copied, &bytes);
+        assert_eq!(copied, bytes);
         bytes
+    }
+
+    #[test]
+    fn a_record_behind_a_broken_one_is_found_whatever_is_broken() {
+        let first = Link::default();
+        let whole = framed(b"a payload", &first);
+        let second = framed(b"another", &first.next(b"a payload"));
+        let two = [&whole[..], &second, &[0; 500]].concat();
+        for byte in 0..whole.len() {
+            let mut bytes = two.clone();
+            bytes[byte] ^= 0x10;
+            assert!(goes_on(&bytes, &first), "byte {byte}");
+            bytes.truncate(whole.len());
+            assert!(!goes_on(&bytes, &first), "nothing follows byte {byte}");
+        }
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Calls and leases for this crate's tests.
 
+mod disk;
 mod ledger;
+pub(crate) mod process;
 
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
     TimeStamp, UserId,
-    account::{Attempt, AttemptOutcome, CallFacts, Mode, Scope, Settlement},
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Mode, Scope, Settlement},
     price::{Pinned, Price, PriceSource, Rates, Usage},
 };
 use uuid::Uuid;
 
-pub(crate) use self::ledger::{Faulty, Ledger, Line};
+pub(crate) use self::{
+    disk::{Fails, Held, TestDisk},
+    ledger::{Faulty, Ledger, Line},
+};
 
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));
 /// Limits a token.
@@ -23,6 +28,11 @@ pub(crate) fn nanos(amount: u64) -> Nanos {
 
 pub(crate) fn call(n: u128) -> CallId {
     CallId(Uuid::from_u128(0x1000 + n))
+}
+
+/// A call that is not split.
+pub(crate) fn whole(n: u128) -> CallPart {
+    CallPart { call_id: call(n), part: 0 }
 }
 
 pub(crate) fn lease(n: u128) -> LeaseId {
@@ -55,6 +65,7 @@ pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
         mode: Mode::Whole,
         input_tokens: 10,
         reserved: nanos(reserved),
+        extensions: Vec::new(),
         started_at: TimeStamp::default(),
     }
 }

@@ -19,5 +19,5 @@ pub mod step;
 pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Progress, Replay, audit, replay};
 pub use bank::Bank;
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
-pub use node::{Node, NodeClock, NodeError, NodeOptions, ReserveError};
-pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk};
+pub use node::{Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure};
+pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk, Standing};

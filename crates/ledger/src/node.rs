@@ -4,8 +4,12 @@
 //! system call and without waking a thread. Two tasks work beside it: one makes the journal durable and uploads what
 //! is, one gives back what no call needs.
 
+mod anew;
+mod denial;
+mod durable;
 mod heed;
 mod lend;
+mod moment;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -22,19 +26,19 @@ use std::{
 };
 
 use domain::{
-    CallId, JournalId, LeaseId, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    JournalId, LeaseId, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::Usage,
 };
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use self::write::Inner;
+pub use self::durable::{Durable, JournalSync};
+use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 use crate::{
-    journal::{JournalError, Reader, SEGMENT_BYTES},
+    journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,
-    record::CallPart,
     step::{Input, Reply, StepError},
 };
 
@@ -46,6 +50,8 @@ pub trait NodeClock: Send + Sync + 'static {
     fn boot_ms(&self) -> u64;
     /// A new id.
     fn lease_id(&self) -> LeaseId;
+    /// A new id, for a journal that takes another's place.
+    fn journal_id(&self) -> JournalId;
 }
 
 /// How long a recall waits for the ledger.
@@ -59,16 +65,31 @@ pub struct NodeOptions {
     pub new_journal_id: JournalId,
     /// Names the kernel's boot.
     pub boot_id: String,
+    /// What a reservation must outlive.
+    pub sync: JournalSync,
     /// How large a journal file is, in bytes.
     pub segment_bytes: usize,
+    /// How much may wait to be ingested, in bytes. Beyond it no reservation is taken.
+    pub journal_bytes_max: u64,
     /// How long a call that would be refused waits for idle quota to come home.
     pub recall_max: Duration,
+    /// What the journal lies on.
+    pub(crate) disk: Arc<dyn Disk>,
 }
 
 impl NodeOptions {
     /// With files of the usual size and the usual patience.
-    pub const fn new(dir: PathBuf, new_journal_id: JournalId, boot_id: String) -> Self {
-        Self { dir, new_journal_id, boot_id, segment_bytes: SEGMENT_BYTES, recall_max: RECALL_MAX }
+    pub fn new(dir: PathBuf, new_journal_id: JournalId, boot_id: String) -> Self {
+        Self {
+            dir,
+            new_journal_id,
+            boot_id,
+            sync: JournalSync::Os,
+            segment_bytes: SEGMENT_BYTES,
+            journal_bytes_max: journal::BYTES_MAX,
+            recall_max: RECALL_MAX,
+            disk: Arc::new(LocalDisk),
+        }
     }
 }
 
@@ -85,9 +106,7 @@ pub enum NodeError {
     #[error(transparent)]
     Ingest(#[from] crate::port::IngestError),
     /// What would be reserved now might never be charged.
-    #[error(
-        "nothing more is reserved here: the disk failed, or the journal was rolled back; the log says which"
-    )]
+    #[error("nothing is reserved here now: the disk failed, and what it was given is not durable yet")]
     Broken,
 }
 
@@ -108,25 +127,35 @@ pub enum ReserveError {
     Node(#[from] NodeError),
 }
 
+/// How the leases stand that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// They may be spent.
+    Good,
+    /// The call has outlived one. What it holds stands and settles; what is still to come is safer in another part of
+    /// the call, reserved anew.
+    Outlived,
+}
+
 /// A node's quota and its journal.
 pub struct Node {
-    inner: Mutex<Inner>,
-    journal_id: JournalId,
+    inner: Arc<Mutex<Inner>>,
+    syncer: Arc<Syncer>,
     port: Arc<dyn LedgerPort>,
     clock: Arc<dyn NodeClock>,
-    /// The disk failed or was rolled back: what is open can still be settled, nothing new is reserved.
+    /// The disk failed: what is open can still be settled, nothing new is reserved.
     broken: AtomicBool,
     lending: lend::Lending,
     /// The last record that the ledger has.
     ingested: watch::Sender<u64>,
     /// Where the last upload ended, for the next to go on from.
-    place: tokio::sync::Mutex<Option<Reader>>,
+    place: tokio::sync::Mutex<Place>,
 }
 
 impl Node {
-    /// Which journal this node writes.
-    pub const fn journal_id(&self) -> JournalId {
-        self.journal_id
+    /// Which journal this node writes now.
+    pub fn journal_id(&self) -> JournalId {
+        self.inner.lock().journal.id()
     }
 
     /// How many calls are open.
@@ -139,19 +168,19 @@ impl Node {
         self.inner.lock().journal.seq().saturating_sub(*self.ingested.borrow())
     }
 
-    /// An attempt is about to send its first byte.
+    /// An attempt is about to send its first byte, once this is durable.
     ///
     /// # Errors
     /// When it cannot be written down; then it must not be sent.
-    pub fn sent(&self, call_id: CallId, attempt: Attempt) -> Result<(), NodeError> {
-        let (call, number) = (whole(call_id), attempt.attempt);
+    pub fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, NodeError> {
+        let number = attempt.attempt;
         let written = self.take(Input::Sent { call, attempt });
         if matches!(written, Err(NodeError::Journal(_))) {
             // What is not written down is not sent, and keeps no call from being voided.
             let ended = Input::AttemptEnded { call, attempt: number, outcome: AttemptOutcome::Unbilled };
             let _ = self.inner.lock().state.step(ended);
         }
-        written.map(drop)
+        written.map(|_| self.durable())
     }
 
     /// An attempt ended.
@@ -160,19 +189,22 @@ impl Node {
     /// When it cannot be written down.
     pub fn attempt_ended(
         &self,
-        call_id: CallId,
+        call: CallPart,
         attempt: u32,
         outcome: AttemptOutcome,
     ) -> Result<(), NodeError> {
-        self.take(Input::AttemptEnded { call: whole(call_id), attempt, outcome }).map(drop)
+        self.take(Input::AttemptEnded { call, attempt, outcome }).map(drop)
     }
 
-    /// An answer has come so far.
+    /// An answer has come so far; says how the leases stand that it draws on.
     ///
     /// # Errors
     /// When it cannot be written down.
-    pub fn progress(&self, call_id: CallId, output_tokens: u64) -> Result<(), NodeError> {
-        self.take(Input::Progress { call: whole(call_id), output_tokens }).map(drop)
+    pub fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, NodeError> {
+        self.take(Input::Progress { call, output_tokens })?;
+        let now_ms = self.clock.boot_ms();
+        let outlived = self.inner.lock().state.has_outlived_a_lease(call, now_ms);
+        Ok(if outlived { Tenure::Outlived } else { Tenure::Good })
     }
 
     /// A call ended and costs something, or may have.
@@ -182,38 +214,42 @@ impl Node {
     /// the call is in doubt.
     pub fn settle(
         &self,
-        call_id: CallId,
+        call: CallPart,
         usage: Usage,
         amount: Nanos,
         flags: Vec<Flag>,
     ) -> Result<(), NodeError> {
         let ended_at = self.clock.wall();
         let usage = Box::new(usage);
-        self.take(Input::Settle { call: whole(call_id), usage, amount, flags, ended_at }).map(drop)
+        self.take(Input::Settle { call, usage, amount, flags, ended_at }).map(drop)
     }
 
     /// A call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When it may have been billed, or cannot be written down.
-    pub fn void(&self, call_id: CallId) -> Result<(), NodeError> {
-        self.take(Input::Void { call: whole(call_id) }).map(drop)
+    pub fn void(&self, call: CallPart) -> Result<(), NodeError> {
+        self.take(Input::Void { call }).map(drop)
     }
 
     /// Steps, and writes what the step says.
     fn take(&self, input: Input) -> Result<Reply, NodeError> {
+        let moment = Moment::of(&input);
+        moment.before();
         let mut inner = self.inner.lock();
         let output = inner.state.step(input)?;
-        let mut written = if output.records.is_empty() { inner.catch_up() } else { Ok(()) };
-        for record in output.records {
-            written = inner.write(record);
-        }
-        written.map(|()| output.reply).map_err(|error| {
+        inner.write_all(output.records).map_err(|error| {
             // A record that is too large says nothing about the disk: only its own call fails.
-            let disk = matches!(error, JournalError::Io(_) | JournalError::Full);
-            self.broken.fetch_or(disk, Ordering::AcqRel);
-            error.into()
-        })
+            self.broken.fetch_or(error.is_of_the_disk(), Ordering::AcqRel);
+            error
+        })?;
+        moment.after(&output.reply);
+        Ok(output.reply)
+    }
+
+    /// Reserves no more until the disk has kept what it was given.
+    fn fail(&self) {
+        self.broken.store(true, Ordering::Release);
     }
 
     /// Reserves from what is leased already.
@@ -224,6 +260,16 @@ impl Node {
         if matches!(reply, Err(NodeError::Journal(_))) {
             // What is not written down was not reserved.
             let _ = self.inner.lock().state.step(Input::Void { call });
+        }
+        reply
+    }
+
+    /// Extends from what is leased already.
+    fn extend_here(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Reply, NodeError> {
+        let now_ms = self.clock.boot_ms();
+        let reply = self.take(Input::Extend { call, amount, floor, now_ms });
+        if matches!(reply, Err(NodeError::Journal(_))) {
+            self.inner.lock().state.retract(call);
         }
         reply
     }
@@ -241,8 +287,4 @@ impl Node {
         inner.journal.prepare()?;
         Ok(inner.journal.admits()?)
     }
-}
-
-const fn whole(call_id: CallId) -> CallPart {
-    CallPart { call_id, part: 0 }
 }

@@ -3,6 +3,7 @@
 use domain::{AccountId, JournalId, LeaseId, Nanos};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{chain::Link, journal::Framed, step::Grant};
 
@@ -40,6 +41,15 @@ pub struct Cursor {
     pub seq: u64,
     /// Its link.
     pub link: Link,
+}
+
+/// How far a ledger has taken a journal in, and which ledger that is. One that was restored is behind, or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Names the ledger's log.
+    pub log_id: Uuid,
+    /// How far it has the journal.
+    pub cursor: Cursor,
 }
 
 /// Why no quota was granted.
@@ -108,8 +118,8 @@ pub trait LedgerPort: Send + Sync + 'static {
     /// Grants quota on every account that is named, or on none.
     fn grant(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Grant>, GrantError>>;
 
-    /// How far a journal was taken in.
-    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Cursor, IngestError>>;
+    /// How far a journal was taken in, and by which ledger.
+    fn cursor(&self, journal_id: JournalId) -> BoxFuture<'_, Result<Standing, IngestError>>;
 
     /// Takes records in, exactly once each, and answers how far the journal is taken in now.
     fn ingest(

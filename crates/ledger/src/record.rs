@@ -1,29 +1,14 @@
 //! What a node's journal says.
 
+pub use domain::account::CallPart;
 use domain::{
-    AccountId, CallId, LeaseId, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Settlement},
+    AccountId, LeaseId, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, Extension, Settlement},
 };
 use serde::{Deserialize, Serialize};
 
-/// One call, or one part of a call that is settled in parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct CallPart {
-    /// The call.
-    pub call_id: CallId,
-    /// Which part, from 0.
-    pub part: u32,
-}
-
-impl CallPart {
-    /// The part that these facts are about.
-    pub const fn of(facts: &CallFacts) -> Self {
-        Self { call_id: facts.call_id, part: facts.part }
-    }
-}
-
-/// One record. A call's records are `Reserve`, then per attempt `Sent` and `AttemptEnded`, then `Progress` while
-/// it streams, and exactly one of `Settle` and `Void`.
+/// One record. A call's records are `Reserve`, then per attempt `Sent` and `AttemptEnded`, then `Progress` and
+/// `Extend` while it streams, and exactly one of `Settle` and `Void`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A process opened the journal.
@@ -57,6 +42,13 @@ pub enum Record {
         call: CallPart,
         /// Output tokens as counted here.
         output_tokens: u64,
+    },
+    /// More quota was set aside for a call that outgrew what had been.
+    Extend {
+        /// For which call.
+        call: CallPart,
+        /// How much, and on which leases.
+        extension: Extension,
     },
     /// The call ended and costs something, or may have.
     Settle(Box<Settlement>),

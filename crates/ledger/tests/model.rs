@@ -2,7 +2,8 @@
 //!
 //! The model is the protocol, not the code: the code is held against it by the seeded simulation and the kill points. It
 //! knows `Sent`, power loss against the watermark of what is durable, a database restored from a backup, charges beyond
-//! the estimate, and calls that are charged to two accounts at once. Each broken variant must be caught.
+//! the estimate, calls that are extended on whichever lease has room, and calls that are charged to two accounts at
+//! once. Each broken variant must be caught.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -22,7 +23,7 @@ mod node;
 mod state;
 
 use explore::{Found, explore};
-use state::{Mutant, Scope, Sync};
+use state::{Mutant, Outgrowth, Scope, Sync};
 
 /// Enough for every scope below; a scope that outgrows it is a fault of the test.
 const STATES_MAX: usize = if SOAK { 30_000_000 } else { 1_000_000 };
@@ -100,7 +101,21 @@ fn a_database_restored_from_a_backup_is_filled_again_from_the_journals() {
 
 #[test]
 fn a_charge_beyond_its_estimate_overdraws_by_no_more_than_the_overshoot() {
-    holds(&Scope { requests: vec![2], overshoot: true, kills: 1, ..Scope::default() });
+    holds(&Scope { requests: vec![2], outgrowth: Outgrowth::Unseen, kills: 1, ..Scope::default() });
+}
+
+#[test]
+fn a_call_that_is_extended_is_charged_once_to_the_leases_that_it_drew_on() {
+    let scope = Scope { outgrowth: Outgrowth::Extended, leases_max: 2, ..Scope::default() };
+    let found = holds(&scope);
+    assert_eq!(found.overspent_max, 0);
+    holds(&Scope { kills: 1, ..scope.clone() });
+    if SOAK {
+        holds(&Scope { power_losses: 1, sync: Sync::Group, ..scope.clone() });
+        holds(&Scope { restores: 1, ..scope.clone() });
+        holds(&Scope { outgrowth: Outgrowth::Either, kills: 1, ..scope.clone() });
+        holds(&Scope { requests: vec![2], kills: 1, ..scope });
+    }
 }
 
 #[test]
@@ -164,4 +179,16 @@ fn the_mutant_that_ingests_what_is_not_durable_is_caught() {
 #[test]
 fn the_mutant_that_settles_without_freeing_is_caught() {
     is_caught(&Scope { mutant: Some(Mutant::NeverFrees), ..Scope::default() }, "I1");
+}
+
+#[test]
+fn the_mutant_that_closes_a_lease_that_a_call_was_extended_on_is_caught() {
+    let mutant = Some(Mutant::CloseExtension);
+    is_caught(&Scope { outgrowth: Outgrowth::Extended, leases_max: 2, mutant, ..Scope::default() }, "I2");
+}
+
+#[test]
+fn the_mutant_that_charges_an_extension_to_the_first_lease_is_caught() {
+    let mutant = Some(Mutant::FirstLeaseOnly);
+    is_caught(&Scope { outgrowth: Outgrowth::Extended, leases_max: 2, mutant, ..Scope::default() }, "I2");
 }

@@ -21,6 +21,8 @@ mod crash;
 mod dice;
 #[path = "simulation/disk.rs"]
 mod disk;
+#[path = "simulation/extend.rs"]
+mod extend;
 #[path = "simulation/facts.rs"]
 mod facts;
 #[path = "simulation/moves.rs"]
@@ -56,7 +58,7 @@ fn wanted() -> Option<String> {
 }
 
 /// What must have happened in the seeds together.
-const HAPPENS: [&str; 23] = [
+const HAPPENS: [&str; 25] = [
     "a call unanswered",
     "a charge on suspense",
     "a dead process's lease",
@@ -76,6 +78,8 @@ const HAPPENS: [&str; 23] = [
     "a tail lost",
     "a torn record",
     "an answer lost",
+    "an extension",
+    "an extension refused",
     "an overlap",
     "an overshoot",
     "in doubt",

@@ -9,7 +9,7 @@ mod token;
 
 use std::sync::Arc;
 
-use domain::{AdminKeyId, GroupName, UserId, price::Ratio};
+use domain::{AdminKeyId, CallLimits, GroupName, UserId, price::Ratio, settings::Strategy};
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -63,6 +63,17 @@ impl Directory {
     /// What a group's users pay; the group `default` is always there.
     pub fn ratio(&self, group: &GroupName) -> Option<Ratio> {
         self.state.read().ratio(group)
+    }
+
+    /// How the channels of one tier share a group's calls.
+    pub fn strategy(&self, group: &GroupName) -> Strategy {
+        self.state.read().settings().map(|values| values.strategy(group)).unwrap_or_default()
+    }
+
+    /// The most that one user of a group may ask for.
+    pub fn user_limits(&self, group: &GroupName) -> CallLimits {
+        let state = self.state.read();
+        state.settings().map_or(CallLimits::NONE, |values| values.user_limits(group))
     }
 
     /// The `control` position up to which all this holds.

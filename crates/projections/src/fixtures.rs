@@ -185,6 +185,7 @@ pub(crate) fn token_spec(user: u128) -> ApiTokenSpec {
         allowed_ips: Some(BTreeSet::from(["10.0.0.0/8".into()])),
         expires_at: None,
         group: None,
+        limits: None,
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::ModelName;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use thiserror::Error;
-use wire::openai_chat::{self, Edits};
+use wire::Edits;
 
 use crate::{
     Choice,
@@ -23,7 +23,7 @@ pub(crate) struct PrepareError(#[from] http::Error);
 /// The request for one attempt. Nothing of the client's headers goes through.
 pub(crate) fn prepare(
     choice: &Choice,
-    chat: &openai_chat::Request,
+    asked: &wire::Request,
     model: &ModelName,
     output_limit: Option<u64>,
 ) -> Result<Request<Bytes>, PrepareError> {
@@ -31,19 +31,19 @@ pub(crate) fn prepare(
     let upstream_model = choice.route.upstream_model(model);
     let edits = Edits {
         model: (upstream_model != model).then(|| upstream_model.as_str()),
-        ask_for_usage: chat.stream() && provider.usage.stream_ask && !chat.wants_usage(),
+        ask_for_usage: asked.stream() && provider.usage.stream_ask && !asked.wants_usage(),
         output_limit,
         rename: &provider.rename,
         drop: &provider.drop,
     };
-    let mut request = Request::builder().method(Method::POST).uri(choice.route.url.clone());
+    let mut request = Request::builder().method(Method::POST).uri(choice.url.clone());
     if let Some(headers) = request.headers_mut() {
         headers.insert(header::CONTENT_TYPE, JSON);
-        headers.insert(header::ACCEPT, if chat.stream() { EVENTS } else { JSON });
+        headers.insert(header::ACCEPT, if asked.stream() { EVENTS } else { JSON });
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     }
     request = extra(request, provider, choice.key().header.clone());
-    Ok(request.body(chat.rewritten(&edits))?)
+    Ok(request.body(asked.rewritten(&edits))?)
 }
 
 fn extra(

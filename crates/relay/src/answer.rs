@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 pub(crate) use self::streamed::Aftermath;
 use self::streamed::StreamAnswer;
-use crate::stream::StreamRest;
+use crate::{Rates, stream::StreamRest};
 
 /// An answer, whole or as events.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ impl Answer {
         let json = HeaderValue::from_static("application/json");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
         Self { status: StatusCode::OK, headers, body: AnswerBody(Inner::Whole(bytes)) }
+    }
+
+    /// The same, which tells the client what is left of its limits.
+    pub(crate) fn telling(mut self, rates: &Rates) -> Self {
+        self.headers.extend(rates.headers());
+        self
     }
 
     pub(crate) fn stream(rest: StreamRest, aftermath: Aftermath) -> Self {

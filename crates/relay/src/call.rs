@@ -14,8 +14,13 @@ use tokio_util::task::TaskTracker;
 pub use self::error::{CallError, Retry};
 use self::{attempts::Answered, plan::Plan};
 use crate::{
-    Answer, Caller, Clock, Directory, Ledger, RelayConfig, RelayConfigError, answer::Aftermath,
-    open_call::OpenCall, stream::StreamRest, upstream::Upstream,
+    Answer, Caller, Clock, Directory, Format, Ledger, Ports, RelayConfig, RelayConfigError,
+    answer::Aftermath,
+    health::Health,
+    limits::{Admission, Limits},
+    open_call::OpenCall,
+    stream::{Beside, StreamRest},
+    upstream::Upstream,
 };
 
 /// The data plane of one process.
@@ -24,6 +29,8 @@ pub struct Relay {
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     upstream: Upstream,
+    health: Arc<Health>,
+    limits: Arc<Limits>,
     config: RelayConfig,
     tasks: TaskTracker,
 }
@@ -42,33 +49,34 @@ impl Relay {
     ///
     /// # Errors
     /// When the configuration would let no call through.
-    pub fn new(
-        ledger: Arc<dyn Ledger>,
-        directory: Arc<dyn Directory>,
-        clock: Arc<dyn Clock>,
-        config: RelayConfig,
-        tasks: TaskTracker,
-    ) -> Result<Arc<Self>, RelayConfigError> {
+    pub fn new(ports: Ports, config: RelayConfig, tasks: TaskTracker) -> Result<Arc<Self>, RelayConfigError> {
         config.check()?;
+        let Ports { ledger, directory, clock, keeper } = ports;
         let upstream = Upstream::new(&config, Arc::clone(&clock));
-        Ok(Arc::new(Self { ledger, directory, clock, upstream, config, tasks }))
+        let health = Health::new(Arc::clone(&clock), keeper);
+        let limits = Limits::new(Arc::clone(&clock));
+        Ok(Arc::new(Self { ledger, directory, clock, upstream, health, limits, config, tasks }))
     }
 
-    /// Relays one chat completion. The call runs on and is settled when this future is dropped.
+    /// Relays one call. It runs on and is settled when this future is dropped.
     ///
     /// # Errors
     /// Why there is no answer; nothing is owed then.
-    pub async fn chat(
+    pub async fn call(
         self: &Arc<Self>,
+        format: Format,
         call_id: CallId,
         caller: Caller,
         body: Bytes,
     ) -> Result<Answer, CallError> {
-        let plan = Plan::read(&*self.directory, caller, body)?;
+        let plan = Plan::read(&*self.directory, format, caller, body)?;
+        let admission = self.limits.admit(&plan.caller, plan.tokens())?;
         let (client, answer) = oneshot::channel();
         let relay = Arc::clone(self);
         self.tasks.spawn(async move {
-            let outcome = relay.run(call_id, &plan, &client).await;
+            let rates = admission.rates();
+            let outcome = relay.run(call_id, &plan, admission, &client).await;
+            let outcome = outcome.map(|answer| answer.telling(&rates));
             // A client that has gone drops the answer here, and a stream then reads on to its usage.
             drop(client.send(outcome));
         });
@@ -89,37 +97,43 @@ impl Relay {
         models
     }
 
-    async fn run(&self, call_id: CallId, plan: &Plan, client: &Client) -> Result<Answer, CallError> {
+    async fn run(
+        &self,
+        call_id: CallId,
+        plan: &Plan,
+        admission: Admission,
+        client: &Client,
+    ) -> Result<Answer, CallError> {
         let deadline = Instant::now() + Duration::from_millis(self.config.total_timeout_ms);
-        let (mut call, output_limit) = self.reserve(call_id, plan).await?;
+        let (mut call, output_limit) = self.reserve(call_id, plan, admission).await?;
         match self.attempts(plan, &mut call, output_limit, deadline).await? {
             Answered::Whole(bytes, measured) => {
                 let left = client.is_closed().then_some(Flag::ClientLeft);
                 call.settle(&measured, left.into_iter().collect());
                 Ok(Answer::whole(bytes))
             }
-            Answered::Stream { first, cancel_stops_billing } => {
+            Answered::Stream { first, permit, cancel_stops_billing } => {
                 let idle = Duration::from_millis(self.config.idle_timeout_ms);
-                let rest = StreamRest::new(*first, call, idle, deadline);
-                let (tasks, runtime) = (self.tasks.clone(), Handle::current());
-                Ok(Answer::stream(rest, Aftermath { tasks, runtime, deadline, cancel_stops_billing }))
+                let beside = Beside { tasks: self.tasks.clone(), runtime: Handle::current() };
+                let rest = StreamRest::new(*first, call, permit, idle, deadline, beside.clone());
+                Ok(Answer::stream(rest, Aftermath { beside, deadline, cancel_stops_billing }))
             }
         }
     }
 
     /// Sets the money aside; answers also with the limit that the provider must then keep.
-    async fn reserve(&self, call_id: CallId, plan: &Plan) -> Result<(OpenCall, Option<u64>), CallError> {
-        let tier = plan.chat.service_tier();
+    async fn reserve(
+        &self,
+        call_id: CallId,
+        plan: &Plan,
+        admission: Admission,
+    ) -> Result<(OpenCall, Option<u64>), CallError> {
+        let tier = plan.asked.service_tier();
         let asked = plan.estimate.reservation(&plan.priced, tier);
-        let facts = plan.facts(call_id, self.clock.now());
-        let reserved = self.ledger.reserve(facts, asked.amount, asked.floor).await?;
-        let call = OpenCall::new(
-            Arc::clone(&self.ledger),
-            call_id,
-            plan.priced.pinned.clone(),
-            tier.map(str::to_owned),
-            plan.estimate.input_tokens,
-        );
-        Ok((call, plan.estimate.limit_within(reserved, &asked, &plan.priced, tier)))
+        let mut facts = plan.facts(call_id, self.clock.now());
+        facts.reserved = self.ledger.reserve(facts.clone(), asked.amount, asked.floor).await?;
+        let limit = plan.estimate.limit_within(facts.reserved, &asked, &plan.priced, tier);
+        let (covered, choices) = (plan.estimate.output_tokens(limit, &plan.priced), plan.estimate.choices);
+        Ok((OpenCall::new(Arc::clone(&self.ledger), facts, covered, choices, admission), limit))
     }
 }

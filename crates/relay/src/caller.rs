@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{AccountId, ApiTokenId, GroupName, ModelName, UserId};
+use domain::{AccountId, ApiTokenId, CallLimits, GroupName, ModelName, UserId};
 
 /// Whoever the edge has recognised.
 #[derive(Clone, Debug)]
@@ -17,6 +17,17 @@ pub struct Caller {
     pub scopes: Vec<AccountId>,
     /// The models that the token may ask for; all where there is no list.
     pub models: Option<Arc<BTreeSet<ModelName>>>,
+    /// How much it may ask for.
+    pub limits: CallerLimits,
+}
+
+/// The limits of one caller; all of them hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallerLimits {
+    /// Of the token.
+    pub token: CallLimits,
+    /// Of its user, over all tokens.
+    pub user: CallLimits,
 }
 
 impl Caller {

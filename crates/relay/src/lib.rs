@@ -2,7 +2,8 @@
 //!
 //! A call passes few rooms and never turns back: `call` (the flow) → `route` (whom to ask) → `adaptor` (what to
 //! send) → `upstream` (sending, and what an error means) → `whole` or `stream` (the answer and its count) → the
-//! ledger's port. What it needs from outside are the ports; the binary implements them.
+//! ledger's port. `limits` says who may call, `health` which channels may be tried. What it needs from outside are
+//! the ports; the binary implements them.
 
 mod adaptor;
 mod answer;
@@ -10,6 +11,9 @@ mod call;
 mod caller;
 mod config;
 mod echo;
+mod health;
+mod limits;
+mod measured;
 mod open_call;
 mod ports;
 mod providers;
@@ -24,9 +28,12 @@ mod whole;
 pub use self::{
     answer::{Answer, AnswerBody},
     call::{CallError, Relay, Retry},
-    caller::Caller,
+    caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
-    ports::{Clock, Directory, Ledger, LedgerError, Priced, ReserveError},
-    providers::{Provider, Providers, ProvidersError},
+    limits::{Limited, Metered, Rate, Rates},
+    ports::{
+        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,
+    },
+    providers::{Format, Provider, Providers, ProvidersError},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

@@ -1,84 +1,101 @@
-//! A call that the ledger holds money for: whatever happens, it ends exactly once.
+//! A call that the ledger holds money for: whatever happens, each part of it ends exactly once.
+
+mod funds;
 
 use std::sync::Arc;
 
 use domain::{
-    CallId, Nanos,
-    account::{Attempt, AttemptOutcome, Flag},
-    price::{Pinned, Usage},
+    Nanos,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    price::Usage,
 };
 
-use crate::{Ledger, LedgerError, reservation::text_tokens};
-
-/// What an answer is charged by.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Measured {
-    /// What the provider states.
-    pub(crate) usage: Option<wire::Usage>,
-    /// What came, to count by where it states nothing.
-    pub(crate) text_bytes: u64,
-}
+pub(crate) use self::funds::NextPart;
+use crate::{Ledger, LedgerError, Tenure, limits::Admission, measured::Measured};
 
 /// Reserved and not ended yet. Dropped while open, it settles or voids by what it knows.
 pub(crate) struct OpenCall {
     ledger: Arc<dyn Ledger>,
-    call_id: CallId,
-    pinned: Pinned,
-    service_tier: Option<String>,
+    /// What the part at hand was reserved with.
+    facts: CallFacts,
+    choices: u64,
+    /// The output tokens of the whole call that are paid for or set aside, if its input is `input_tokens` long.
+    covered: u64,
     input_tokens: u64,
-    attempts: u32,
+    /// What the parts before this one were charged.
+    charged: Usage,
+    /// Kept to the end: so long the call counts as open.
+    admission: Admission,
+    /// The last attempt.
+    attempt: Option<Attempt>,
     in_flight: bool,
     may_be_billed: bool,
     ended: bool,
 }
 
 impl OpenCall {
-    /// Takes over what was just reserved.
+    /// Takes over what was just reserved, which covers so many output tokens of so many choices.
     pub(crate) fn new(
         ledger: Arc<dyn Ledger>,
-        call_id: CallId,
-        pinned: Pinned,
-        service_tier: Option<String>,
-        input_tokens: u64,
+        facts: CallFacts,
+        covered: u64,
+        choices: u64,
+        admission: Admission,
     ) -> Self {
+        let input_tokens = facts.input_tokens;
         Self {
             ledger,
-            call_id,
-            pinned,
-            service_tier,
+            facts,
+            choices,
+            covered,
             input_tokens,
-            attempts: 0,
+            charged: Usage::NONE,
+            admission,
+            attempt: None,
             in_flight: false,
             may_be_billed: false,
             ended: false,
         }
     }
 
-    /// The number of the attempt that comes next.
-    pub(crate) const fn next_attempt(&self) -> u32 {
-        self.attempts + 1
+    const fn part(&self) -> CallPart {
+        CallPart::of(&self.facts)
     }
 
-    /// An attempt is about to be sent; without this record it must not be.
-    pub(crate) fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
-        let number = attempt.attempt;
-        self.ledger.sent(self.call_id, attempt)?;
-        self.attempts = number;
+    fn attempts(&self) -> u32 {
+        self.attempt.as_ref().map_or(0, |attempt| attempt.attempt)
+    }
+
+    /// The number of the attempt that comes next.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        self.attempts() + 1
+    }
+
+    /// An attempt is about to be sent; before this record is durable it must not be.
+    pub(crate) async fn sent(&mut self, attempt: Attempt) -> Result<(), LedgerError> {
+        let durable = self.ledger.sent(self.part(), attempt.clone())?;
+        self.attempt = Some(attempt);
         self.in_flight = true;
-        Ok(())
+        // What did not become durable is not sent.
+        durable.await.inspect_err(|_| self.attempt_ended(AttemptOutcome::Unbilled))
     }
 
     /// The attempt in flight ended. What the journal does not take, it holds as unknown: the careful side.
     pub(crate) fn attempt_ended(&mut self, outcome: AttemptOutcome) {
         self.in_flight = false;
-        let recorded = self.ledger.attempt_ended(self.call_id, self.attempts, outcome);
+        let recorded = self.ledger.attempt_ended(self.part(), self.attempts(), outcome);
         self.may_be_billed |= outcome != AttemptOutcome::Unbilled || recorded.is_err();
         self.said("attempt_ended", recorded);
     }
 
     /// So much of the answer has come.
-    pub(crate) fn progress(&self, text_bytes: u64) {
-        self.said("progress", self.ledger.progress(self.call_id, text_tokens(text_bytes)));
+    pub(crate) fn progress(&self, measured: &Measured) -> Tenure {
+        let output_tokens = self.used(measured).output_tokens;
+        let tenure = self.ledger.progress(self.part(), output_tokens);
+        tenure.unwrap_or_else(|error| {
+            self.said("progress", Err(error));
+            Tenure::Good
+        })
     }
 
     /// An answer came: charges it.
@@ -87,14 +104,24 @@ impl OpenCall {
             return;
         }
         self.attempt_ended(AttemptOutcome::Billed);
-        flags.extend(measured.usage.is_none().then_some(Flag::Counted));
-        let usage = measured.usage.map_or_else(|| self.counted(measured.text_bytes), |usage| stated(&usage));
-        self.end(usage, self.pinned.bill(&usage, self.service_tier.as_deref()), flags);
+        let usage = self.used(measured);
+        // Parts that came before were charged more than there is: their count stands.
+        let is_exact = usage.plus(&self.charged) == self.total(measured);
+        flags.extend((measured.stated.is_none() || !is_exact).then_some(Flag::Counted));
+        self.end(usage, self.bill(&usage), flags);
     }
 
-    fn counted(&self, text_bytes: u64) -> Usage {
-        let (input_tokens, output_tokens) = (self.input_tokens, text_tokens(text_bytes));
-        Usage { input_tokens, output_tokens, ..Usage::default() }
+    fn total(&self, measured: &Measured) -> Usage {
+        measured.usage(self.charged.input_tokens.saturating_add(self.facts.input_tokens), self.covered)
+    }
+
+    /// What was used in this part.
+    fn used(&self, measured: &Measured) -> Usage {
+        self.total(measured).minus(&self.charged)
+    }
+
+    fn bill(&self, usage: &Usage) -> Nanos {
+        self.facts.pinned.bill(usage, self.facts.service_tier.as_deref())
     }
 
     /// Nobody answered: nothing to pay, and where an attempt may have been billed that is the operator's cost.
@@ -106,19 +133,21 @@ impl OpenCall {
             self.end(Usage::default(), Nanos::ZERO, vec![Flag::Unanswered]);
         } else {
             self.ended = true;
-            self.said("void", self.ledger.void(self.call_id));
+            self.said("void", self.ledger.void(self.part()));
         }
     }
 
     fn end(&mut self, usage: Usage, amount: Nanos, flags: Vec<Flag>) {
         self.ended = true;
-        self.said("settle", self.ledger.settle(self.call_id, usage, amount, flags));
+        self.admission.used(usage.input_tokens.saturating_add(usage.output_tokens));
+        self.said("settle", self.ledger.settle(self.part(), usage, amount, flags));
     }
 
     /// A record that is lost leaves the call open in the journal, where the next start settles it as in doubt.
     fn said(&self, record: &'static str, recorded: Result<(), LedgerError>) {
         if let Err(error) = recorded {
-            tracing::error!(call.id = %self.call_id, record, %error, "the journal did not take a record");
+            let (call_id, part) = (self.facts.call_id, self.facts.part);
+            tracing::error!(call.id = %call_id, part, record, %error, "the journal did not take a record");
         }
     }
 }
@@ -132,25 +161,5 @@ impl Drop for OpenCall {
             self.attempt_ended(AttemptOutcome::Unknown);
         }
         self.unanswered();
-    }
-}
-
-const fn stated(usage: &wire::Usage) -> Usage {
-    Usage {
-        input_tokens: usage.input_tokens,
-        output_tokens: usage.output_tokens,
-        cache_read_tokens: usage.cache_read_tokens,
-        cache_write_tokens: usage.cache_write_tokens,
-        cache_write_1h_tokens: 0,
-        reasoning_tokens: usage.reasoning_tokens,
-        audio_input_tokens: usage.audio_input_tokens,
-        audio_output_tokens: usage.audio_output_tokens,
-        image_input_tokens: 0,
-        image_output_tokens: 0,
-        images: 0,
-        seconds: 0,
-        characters: 0,
-        searches: 0,
-        pages: 0,
     }
 }

@@ -1,18 +1,36 @@
 //! What the data plane needs from outside; the binary implements it.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use domain::{
-    CallId, GroupName, ModelName, Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    ChannelId, GroupName, ModelName, Nanos, TimeStamp,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     price::{Pinned, Usage},
+    settings::Strategy,
 };
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::RouteTable;
 
-/// The node's side of the ledger. Every call that is reserved is settled or voided exactly once.
+/// All of them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where money is set aside and charged.
+    pub ledger: Arc<dyn Ledger>,
+    /// What is known of prices and channels.
+    pub directory: Arc<dyn Directory>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Keeps the channels' records.
+    pub keeper: Arc<dyn ChannelKeeper>,
+}
+
+/// The node's side of the ledger. Every part of a call that is reserved is settled or voided exactly once.
 pub trait Ledger: Send + Sync + 'static {
     /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The facts' leases
     /// and their `reserved` are filled in here.
@@ -23,35 +41,82 @@ pub trait Ledger: Send + Sync + 'static {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
 
-    /// An attempt is about to send its first byte.
+    /// Sets more aside for a call that outgrows what was: `amount`, or as much as there is, at least `floor`. Answers
+    /// with how much more.
+    fn extend(
+        &self,
+        call: CallPart,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
+
+    /// An attempt is about to send its first byte, once this record is durable.
     ///
     /// # Errors
     /// When that cannot be recorded: then nothing may be sent.
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError>;
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError>;
 
     /// An attempt ended.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError>;
+    fn attempt_ended(&self, call: CallPart, attempt: u32, outcome: AttemptOutcome)
+    -> Result<(), LedgerError>;
 
-    /// So much of the answer has come.
+    /// So much of the answer has come; says whether the call goes on as it is.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn progress(&self, call: CallId, output_tokens: u64) -> Result<(), LedgerError>;
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError>;
 
     /// The call ended and costs `amount`.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn settle(&self, call: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError>;
+    fn settle(
+        &self,
+        call: CallPart,
+        usage: Usage,
+        amount: Nanos,
+        flags: Vec<Flag>,
+    ) -> Result<(), LedgerError>;
 
     /// The call ended and was provably billed nowhere.
     ///
     /// # Errors
     /// When that cannot be recorded.
-    fn void(&self, call: CallId) -> Result<(), LedgerError>;
+    fn void(&self, call: CallPart) -> Result<(), LedgerError>;
+}
+
+/// How the quota stands that a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It may be spent.
+    Good,
+    /// The call has outlived its lease: what comes from now on is safer in another part of it.
+    Outlived,
+}
+
+/// Resolves when a record may be relied upon; at once, and without a wait, where none is asked for.
+#[must_use = "nothing may be sent before it is durable"]
+pub struct Durable(Option<BoxFuture<'static, Result<(), LedgerError>>>);
+
+impl Durable {
+    /// Nothing need be waited for.
+    pub const NOW: Self = Self(None);
+
+    /// As durable as it is to be when `wait` resolves.
+    pub const fn after(wait: BoxFuture<'static, Result<(), LedgerError>>) -> Self {
+        Self(Some(wait))
+    }
+}
+
+impl Future for Durable {
+    type Output = Result<(), LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().map_or(Poll::Ready(Ok(())), |wait| wait.as_mut().poll(context))
+    }
 }
 
 /// Why nothing was reserved.
@@ -80,6 +145,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;
+
+    /// How the channels of one tier share a group's calls.
+    fn strategy(&self, group: &GroupName) -> Strategy;
 }
 
 /// A price and the limits that an estimate needs.
@@ -95,8 +163,21 @@ pub struct Priced {
     pub output_tokens_max: Option<u64>,
 }
 
-/// The wall clock.
+/// The clocks.
 pub trait Clock: Send + Sync + 'static {
-    /// Now.
+    /// Now, for people and records.
     fn now(&self) -> TimeStamp;
+
+    /// Milliseconds since the machine started, for lengths of time: never set back, and not stopped by a suspend.
+    fn boot_ms(&self) -> u64;
+}
+
+/// Keeps the channels' records. What it is told may have been done before, or be undone by an admin, whose word
+/// stands over it; it does not wait.
+pub trait ChannelKeeper: Send + Sync + 'static {
+    /// The provider refuses every key of the channel.
+    fn disable(&self, channel: ChannelId);
+
+    /// The provider takes a key of a channel that was disabled for refusing them.
+    fn enable(&self, channel: ChannelId);
 }

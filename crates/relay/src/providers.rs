@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 use toml::{Table, Value};
 
-pub use self::provider::Provider;
-pub(crate) use self::provider::{Auth, Format, Transport, base};
+pub(crate) use self::provider::{Auth, Transport, base};
+pub use self::provider::{Format, Provider};
 
 const BUILTIN: &str = include_str!("providers.toml");
 

@@ -1,7 +1,7 @@
 //! How much is set aside for a call before it is sent.
 
 use domain::Nanos;
-use wire::openai_chat::Input;
+use wire::Input;
 
 use crate::Priced;
 
@@ -11,12 +11,14 @@ const IMAGE_TOKENS: u64 = 1_500;
 const MESSAGE_TOKENS: u64 = 8;
 /// No known tokenizer makes more than one token of three bytes of ordinary text.
 const BYTES_PER_TOKEN: u64 = 3;
+/// No ordinary text makes tokens longer than six bytes on average: English has four to five.
+const BYTES_PER_TOKEN_MOST: u64 = 6;
 /// The input limit of a model whose limit is not known.
 const INPUT_TOKENS_DEFAULT: u64 = 128_000;
 /// The output limit of a model whose limit is not known.
 const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
 /// With less room for an answer than this, a call that named no limit is not worth sending.
-const OUTPUT_TOKENS_FLOOR: u64 = 256;
+pub(crate) const OUTPUT_TOKENS_FLOOR: u64 = 256;
 
 /// What a call may use, as far as it can be told before it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +41,15 @@ pub(crate) const fn text_tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
+/// As many tokens as a text has at the very least.
+pub(crate) const fn text_tokens_least(bytes: u64) -> u64 {
+    bytes / BYTES_PER_TOKEN_MOST
+}
+
 /// A count of the input, made here.
 pub(crate) fn input_tokens(input: &Input, priced: &Priced) -> u64 {
     let counted = text_tokens(input.text_bytes)
+        .saturating_add(input.tokens)
         .saturating_add(input.messages.saturating_mul(MESSAGE_TOKENS))
         .saturating_add(input.images.saturating_mul(IMAGE_TOKENS));
     if input.uncountable {
@@ -77,6 +85,13 @@ impl Estimate {
         let tokens = priced.pinned.output_tokens_within(reserved, self.input_tokens, service_tier)?;
         Some((tokens / self.choices.max(1)).max(1))
     }
+
+    /// The output tokens of all choices together that the provider is held to, by the client's limit, by ours, or by
+    /// the model's.
+    pub(crate) fn output_tokens(&self, limit: Option<u64>, priced: &Priced) -> u64 {
+        let cap = priced.output_tokens_max.unwrap_or(OUTPUT_TOKENS_DEFAULT);
+        limit.or(self.output_limit).unwrap_or(cap).saturating_mul(self.choices)
+    }
 }
 
 #[cfg(test)]
@@ -98,13 +113,13 @@ mod tests {
 
     #[test]
     fn text_messages_and_images_are_counted_rounded_up() {
-        let input = Input { text_bytes: 10, messages: 2, images: 1, uncountable: false };
-        assert_eq!(input_tokens(&input, &priced(None)), 4 + 16 + 1_500);
+        let input = Input { text_bytes: 10, messages: 2, images: 1, tokens: 7, uncountable: false };
+        assert_eq!(input_tokens(&input, &priced(None)), 4 + 16 + 1_500 + 7);
     }
 
     #[test]
     fn what_cannot_be_counted_takes_the_models_input_limit() {
-        let input = Input { text_bytes: 10, messages: 1, images: 0, uncountable: true };
+        let input = Input { text_bytes: 10, messages: 1, uncountable: true, ..Input::default() };
         assert_eq!(input_tokens(&input, &priced(None)), 5_000);
         let unknown = Priced { input_tokens_max: None, ..priced(None) };
         assert_eq!(input_tokens(&input, &unknown), 128_000);

@@ -1,4 +1,4 @@
-//! Whom to ask: the channels of a group and a model, highest tier first, weighted within a tier.
+//! Whom to ask: the channels of a group and a model, highest tier first, and within a tier as its strategy says.
 
 mod picker;
 #[cfg(test)]
@@ -7,17 +7,18 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
 };
 
-use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec};
+use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy};
 use http::{HeaderValue, Uri};
+use parking_lot::Mutex;
 use thiserror::Error;
 
 pub use self::picker::{Choice, Failed, Picker};
 use crate::{
-    Provider,
-    providers::{Auth, Format, Transport, base},
+    Format, Provider,
+    providers::{Auth, Transport, base},
 };
 
 /// A credential, opened.
@@ -35,13 +36,16 @@ impl fmt::Debug for RouteKey {
     }
 }
 
-/// A channel as calls use it: its URL made, its keys ready to be sent.
+/// A channel as calls use it: its URLs made, its keys ready to be sent.
 #[derive(Debug)]
 pub struct Route {
     pub(crate) channel_id: ChannelId,
     pub(crate) provider: Arc<Provider>,
-    pub(crate) url: Uri,
     pub(crate) keys: Vec<ReadyKey>,
+    urls: BTreeMap<Format, Uri>,
+    /// How many times one of its keys was next in turn.
+    key_turns: AtomicU64,
+    is_disabled: bool,
     models: BTreeSet<ModelName>,
     model_map: BTreeMap<ModelName, ModelName>,
     groups: BTreeSet<GroupName>,
@@ -66,7 +70,7 @@ pub enum RouteError {
     #[error("the base URL is no http or https URL without query and credentials")]
     BaseUrl,
     /// Its provider speaks nothing that calls come in.
-    #[error("the provider has no path for chat completions")]
+    #[error("the provider has no path for anything that calls ask for")]
     Mute,
     /// It has no key that can be used.
     #[error("the channel has no key")]
@@ -93,9 +97,11 @@ impl Route {
         let keys = keys.into_iter().map(|key| ready(&provider.auth, key)).collect::<Result<_, _>>()?;
         Ok(Self {
             channel_id,
-            url: url(&provider, spec.base_url.as_deref())?,
+            urls: urls(&provider, spec.base_url.as_deref())?,
             provider,
             keys,
+            key_turns: AtomicU64::new(0),
+            is_disabled: false,
             models: spec.models.clone(),
             model_map: spec.model_map.clone(),
             groups: spec.groups.clone(),
@@ -104,22 +110,41 @@ impl Route {
         })
     }
 
+    /// The same, of a channel whose record says that its provider refuses every key: it gets probes only.
+    #[must_use]
+    pub fn disabled(self) -> Self {
+        Self { is_disabled: true, ..self }
+    }
+
+    pub(crate) const fn is_disabled(&self) -> bool {
+        self.is_disabled
+    }
+
+    /// Where calls of this format go; none where the provider has no path for them.
+    fn url(&self, format: Format) -> Option<&Uri> {
+        self.urls.get(&format)
+    }
+
     /// What the provider calls `model`.
     pub(crate) fn upstream_model<'a>(&'a self, model: &'a ModelName) -> &'a ModelName {
         self.model_map.get(model).unwrap_or(model)
     }
 }
 
-fn url(provider: &Provider, own: Option<&str>) -> Result<Uri, RouteError> {
-    let path = provider.paths.get(&Format::OpenaiChat).ok_or(RouteError::Mute)?;
+fn urls(provider: &Provider, own: Option<&str>) -> Result<BTreeMap<Format, Uri>, RouteError> {
     let base_url = match own.or(provider.base_url.as_deref()) {
         Some(base_url) => base_url,
         None if provider.transport == Transport::Echo => "http://localhost",
         None => return Err(RouteError::NoBaseUrl),
     };
     base(base_url).ok_or(RouteError::BaseUrl)?;
-    let whole = format!("{}/{}", base_url.trim_end_matches('/'), path.trim_start_matches('/'));
-    whole.parse().map_err(|_| RouteError::BaseUrl)
+    let url = |path: &str| {
+        let whole = format!("{}/{}", base_url.trim_end_matches('/'), path.trim_start_matches('/'));
+        whole.parse().map_err(|_| RouteError::BaseUrl)
+    };
+    let urls = provider.paths.iter().map(|(format, path)| Ok((*format, url(path)?)));
+    let urls: BTreeMap<_, _> = urls.collect::<Result<_, _>>()?;
+    if urls.is_empty() { Err(RouteError::Mute) } else { Ok(urls) }
 }
 
 fn ready(auth: &Auth, key: RouteKey) -> Result<ReadyKey, RouteError> {
@@ -133,13 +158,26 @@ fn ready(auth: &Auth, key: RouteKey) -> Result<ReadyKey, RouteError> {
     Ok(ReadyKey { key_id: key.key_id, header })
 }
 
-type Tiers = Arc<[Arc<Route>]>;
+/// The channels of one group and model, and whose turn it is among them.
+#[derive(Debug, Default)]
+struct Candidates {
+    /// Sorted by falling priority.
+    routes: Box<[Arc<Route>]>,
+    /// What each may claim of the calls to come.
+    claims: Mutex<Box<[i64]>>,
+}
+
+impl Candidates {
+    fn new(mut routes: Vec<Arc<Route>>) -> Self {
+        routes.sort_by_key(|route| std::cmp::Reverse(route.priority));
+        Self { claims: Mutex::new(vec![0; routes.len()].into()), routes: routes.into() }
+    }
+}
 
 /// Every channel that takes calls, by group and model.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    /// The channels of each, sorted by falling priority.
-    groups: HashMap<GroupName, BTreeMap<ModelName, Tiers>>,
+    groups: HashMap<GroupName, BTreeMap<ModelName, Arc<Candidates>>>,
 }
 
 impl RouteTable {
@@ -154,29 +192,41 @@ impl RouteTable {
                 }
             }
         }
-        let tiers = |mut routes: Vec<Arc<Route>>| -> Tiers {
-            routes.sort_by_key(|route| std::cmp::Reverse(route.priority));
-            routes.into()
-        };
         let groups = gathered.into_iter().map(|(group, models)| {
-            (group, models.into_iter().map(|(model, routes)| (model, tiers(routes))).collect())
+            let models = models.into_iter();
+            (group, models.map(|(model, routes)| (model, Arc::new(Candidates::new(routes)))).collect())
         });
         Self { groups: groups.collect() }
     }
 
     /// Whether any channel serves `model` to `group`.
     pub fn serves(&self, group: &GroupName, model: &ModelName) -> bool {
-        self.groups.get(group).is_some_and(|models| models.contains_key(model))
+        self.find(group, model).is_some()
     }
 
-    /// The channels that serve `model` to `group`, to be picked one by one.
-    pub fn candidates(&self, group: &GroupName, model: &ModelName) -> Picker {
-        let tiers = self.groups.get(group).and_then(|models| models.get(model));
-        Picker::new(tiers.map_or_else(|| Arc::from([]), Arc::clone))
+    /// Whether any of them takes calls of this format.
+    pub fn serves_as(&self, group: &GroupName, model: &ModelName, format: Format) -> bool {
+        let candidates = self.find(group, model);
+        candidates.is_some_and(|found| found.routes.iter().any(|route| route.url(format).is_some()))
+    }
+
+    /// The channels that serve `model` to `group` in this format, to be picked one by one.
+    pub fn candidates(
+        &self,
+        group: &GroupName,
+        model: &ModelName,
+        format: Format,
+        strategy: Strategy,
+    ) -> Picker {
+        Picker::new(self.find(group, model).map(Arc::clone).unwrap_or_default(), format, strategy)
     }
 
     /// What `group` is served, sorted.
     pub fn models(&self, group: &GroupName) -> Vec<ModelName> {
         self.groups.get(group).map(|models| models.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    fn find(&self, group: &GroupName, model: &ModelName) -> Option<&Arc<Candidates>> {
+        self.groups.get(group)?.get(model)
     }
 }

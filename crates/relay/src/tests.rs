@@ -1,6 +1,9 @@
 //! Whole calls against a scripted provider: what the client gets, and what the ledger is told.
 
 mod failover;
+mod formats;
+mod funds;
+mod health;
 mod journal;
 mod provider;
 mod refusals;

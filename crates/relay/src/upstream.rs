@@ -76,8 +76,10 @@ impl Upstream {
 async fn refusal(response: Response<UpstreamBody>) -> UpstreamError {
     let (head, body) = response.into_parts();
     match head.status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => UpstreamError::KeyRefused { status: head.status },
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYMENT_REQUIRED => {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED => {
+            UpstreamError::KeyRefused { status: head.status }
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
             UpstreamError::RateLimited { status: head.status, retry_after: retry_after(&head.headers) }
         }
         StatusCode::NOT_FOUND
@@ -89,7 +91,7 @@ async fn refusal(response: Response<UpstreamBody>) -> UpstreamError {
             UpstreamError::Rejected { status, message: refusal_message(body).await }
         }
         status if status.is_redirection() => UpstreamError::Elsewhere { status },
-        status => UpstreamError::Failed { status },
+        status => UpstreamError::Failed { status, retry_after: retry_after(&head.headers) },
     }
 }
 

@@ -5,22 +5,28 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
-use wire::openai_chat::read_answer;
+use wire::{openai_chat, openai_embeddings};
 
 use crate::{
-    RelayConfig,
-    open_call::Measured,
+    Format, RelayConfig,
+    measured::Measured,
     upstream::{UpstreamBody, UpstreamError},
 };
 
-/// Reads the whole body; what is no chat completion is no answer.
+/// Reads the whole body; what is of another format is no answer.
 pub(crate) async fn read(
+    format: Format,
     body: UpstreamBody,
     config: &RelayConfig,
 ) -> Result<(Bytes, Measured), UpstreamError> {
     let bytes = collect(body, config).await?;
-    let answer = read_answer(&bytes)?;
-    Ok((bytes, Measured { usage: answer.usage, text_bytes: answer.text_bytes }))
+    let answer = match format {
+        Format::OpenaiChat | Format::OpenaiCompletions => openai_chat::read_answer(&bytes)?,
+        Format::OpenaiEmbeddings => openai_embeddings::read_answer(&bytes)?,
+    };
+    // What is stated is stated of all of it.
+    let text_bytes = if answer.usage.is_some() { 0 } else { answer.text_bytes };
+    Ok((bytes, Measured { stated: answer.usage, text_bytes }))
 }
 
 /// Most answers come in one frame, which then is not copied.

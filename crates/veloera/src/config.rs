@@ -5,10 +5,12 @@ mod tests;
 
 use std::{
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use eventlog::{Database, DatabaseUrlError};
+use ledger::JournalSync;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -18,6 +20,15 @@ use crate::environment::Environment;
 const FILE: &str = "veloera.toml";
 /// The longest time-out, in milliseconds: a day.
 const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// The smallest journal, in bytes: four files.
+const JOURNAL_BYTES_MIN: u64 = 4 * ledger::journal::SEGMENT_BYTES as u64;
+/// The smallest file of a journal, in bytes: twice the largest record.
+const JOURNAL_SEGMENT_BYTES_MIN: u64 = 512 * 1024;
+const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The largest journal, in bytes: 1 TiB.
+const JOURNAL_BYTES_MAX: u64 = 1 << 40;
+/// What a reservation must outlive: the process, or a power loss.
+const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
@@ -76,6 +87,9 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
     pub(crate) providers_file: Option<PathBuf>,
+    pub(crate) journal_sync: JournalSync,
+    pub(crate) journal_bytes_max: u64,
+    pub(crate) journal_segment_bytes: usize,
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
     pub(crate) first_byte_timeout_ms: u64,
@@ -133,8 +147,8 @@ macro_rules! settings {
 }
 
 settings! {
-    role, listen, data_dir, database_url, master_key, providers_file, log_format, log_filter, first_byte_timeout_ms,
-    idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
+    role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
+    log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms,
 }
 
 /// A string or a whole number: variables know only text.
@@ -208,6 +222,22 @@ impl Raw {
             data_dir,
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
+            journal_sync: one_of("journal_sync", self.journal_sync, &JOURNAL_SYNCS, "os or group")?
+                .unwrap_or_default(),
+            journal_bytes_max: within(
+                "journal_bytes_max",
+                self.journal_bytes_max,
+                JOURNAL_BYTES_MIN..=JOURNAL_BYTES_MAX,
+                "16777216 to 1099511627776 bytes",
+            )?
+            .unwrap_or(ledger::journal::BYTES_MAX),
+            journal_segment_bytes: within(
+                "journal_segment_bytes",
+                self.journal_segment_bytes,
+                JOURNAL_SEGMENT_BYTES_MIN..=JOURNAL_SEGMENT_BYTES_MAX,
+                "524288 to 268435456 bytes",
+            )?
+            .map_or(ledger::journal::SEGMENT_BYTES, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             providers_file: self.providers_file.map(|text| text.0.into()),
             log_format: one_of("log_format", self.log_format, &formats, "human or json")?
                 .unwrap_or(LogFormat::Human),
@@ -247,9 +277,18 @@ fn one_of<T: Copy>(
 }
 
 fn ms(key: &'static str, text: Option<Text>, default: u64) -> Result<u64, ConfigError> {
-    let Some(Text(text)) = text else { return Ok(default) };
+    Ok(within(key, text, 1..=TIMEOUT_MS_MAX, "1 to 86400000 milliseconds")?.unwrap_or(default))
+}
+
+fn within(
+    key: &'static str,
+    text: Option<Text>,
+    range: RangeInclusive<u64>,
+    must: &'static str,
+) -> Result<Option<u64>, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(None) };
     match text.parse() {
-        Ok(value @ 1..=TIMEOUT_MS_MAX) => Ok(value),
-        Ok(_) | Err(_) => Err(ConfigError::Value { key, must: "1 to 86400000 milliseconds", value: text }),
+        Ok(value) if range.contains(&value) => Ok(Some(value)),
+        Ok(_) | Err(_) => Err(ConfigError::Value { key, must, value: text }),
     }
 }

@@ -172,6 +172,7 @@ impl Plan {
             allowed_ips: None,
             expires_at: None,
             group: None,
+            limits: None,
         };
         let issue = ApiTokenCommand::Issue { spec: Box::new(spec), key: self.api_key };
         tx.decide::<ApiToken, Refusal>(&Machine::uuid().to_string(), issue).await?;

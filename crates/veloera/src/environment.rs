@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use domain::{LeaseId, TimeStamp};
+use domain::{JournalId, LeaseId, TimeStamp};
 use eventlog::SealError;
 use uuid::Uuid;
 
@@ -56,6 +56,12 @@ impl Machine {
         TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    fn boot_ms() -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+    }
+
     pub(crate) fn uuid() -> Uuid {
         #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
         Uuid::now_v7()
@@ -72,6 +78,10 @@ impl relay::Clock for Machine {
     fn now(&self) -> TimeStamp {
         Self::now()
     }
+
+    fn boot_ms(&self) -> u64 {
+        Self::boot_ms()
+    }
 }
 
 impl ledger::NodeClock for Machine {
@@ -80,13 +90,15 @@ impl ledger::NodeClock for Machine {
     }
 
     fn boot_ms(&self) -> u64 {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+        Self::boot_ms()
     }
 
     fn lease_id(&self) -> LeaseId {
         LeaseId(Self::uuid())
+    }
+
+    fn journal_id(&self) -> JournalId {
+        JournalId(Self::uuid())
     }
 }
 

@@ -8,6 +8,7 @@ mod data_dir;
 mod demo;
 mod environment;
 mod health;
+mod keeper;
 mod pools;
 mod ports;
 mod serve;

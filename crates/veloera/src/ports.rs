@@ -4,23 +4,35 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use domain::{
-    CallId, GroupName, ModelName, Nanos,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
-    channel::key_place,
+    GroupName, ModelName, Nanos,
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    channel::{DisabledBy, key_place},
     price::Usage,
+    settings::Strategy,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
 use ledger::{Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable};
+use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Tenure};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
 
 fn failed(error: NodeError) -> LedgerError {
     LedgerError(Box::new(error))
+}
+
+fn refused(error: &ledger::ReserveError) -> ReserveError {
+    match error {
+        ledger::ReserveError::Insufficient(refused) if refused.is_closed() => ReserveError::Closed,
+        ledger::ReserveError::Insufficient(_) => ReserveError::Insufficient,
+        other => {
+            tracing::warn!(error = %other, "nothing can be reserved");
+            ReserveError::Unavailable
+        }
+    }
 }
 
 impl relay::Ledger for NodeLedger {
@@ -30,35 +42,51 @@ impl relay::Ledger for NodeLedger {
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
-        Box::pin(async move {
-            self.0.reserve(facts, amount, floor).await.map_err(|error| match error {
-                ledger::ReserveError::Insufficient(refused) if refused.is_closed() => ReserveError::Closed,
-                ledger::ReserveError::Insufficient(_) => ReserveError::Insufficient,
-                other => {
-                    tracing::warn!(error = %other, "nothing can be reserved");
-                    ReserveError::Unavailable
-                }
-            })
-        })
+        Box::pin(async move { self.0.reserve(facts, amount, floor).await.map_err(|error| refused(&error)) })
     }
 
-    fn sent(&self, call: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.0.sent(call, attempt).map_err(failed)
+    fn extend(
+        &self,
+        call: CallPart,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
+        Box::pin(async move { self.0.extend(call, amount, floor).await.map_err(|error| refused(&error)) })
     }
 
-    fn attempt_ended(&self, call: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError> {
+        let sent = self.0.sent(call, attempt).map_err(failed)?;
+        let Some(wait) = sent.into_wait() else { return Ok(Durable::NOW) };
+        Ok(Durable::after(Box::pin(async move { wait.await.map_err(failed) })))
+    }
+
+    fn attempt_ended(
+        &self,
+        call: CallPart,
+        attempt: u32,
+        outcome: AttemptOutcome,
+    ) -> Result<(), LedgerError> {
         self.0.attempt_ended(call, attempt, outcome).map_err(failed)
     }
 
-    fn progress(&self, call: CallId, output_tokens: u64) -> Result<(), LedgerError> {
-        self.0.progress(call, output_tokens).map_err(failed)
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError> {
+        match self.0.progress(call, output_tokens).map_err(failed)? {
+            ledger::Tenure::Good => Ok(Tenure::Good),
+            ledger::Tenure::Outlived => Ok(Tenure::Outlived),
+        }
     }
 
-    fn settle(&self, call: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError> {
+    fn settle(
+        &self,
+        call: CallPart,
+        usage: Usage,
+        amount: Nanos,
+        flags: Vec<Flag>,
+    ) -> Result<(), LedgerError> {
         self.0.settle(call, usage, amount, flags).map_err(failed)
     }
 
-    fn void(&self, call: CallId) -> Result<(), LedgerError> {
+    fn void(&self, call: CallPart) -> Result<(), LedgerError> {
         self.0.void(call).map_err(failed)
     }
 }
@@ -95,8 +123,9 @@ impl ReadModels {
             return Arc::clone(table);
         }
         let channels = self.directory.channels();
-        let enabled = channels.iter().filter(|channel| channel.disabled.is_none());
-        let table = Arc::new(RouteTable::new(enabled.filter_map(|channel| self.route(channel)).collect()));
+        // One that its provider refuses stays, to be probed.
+        let usable = channels.iter().filter(|channel| channel.disabled != Some(DisabledBy::Admin));
+        let table = Arc::new(RouteTable::new(usable.filter_map(|channel| self.route(channel)).collect()));
         self.table.store(Arc::new((version, Arc::clone(&table))));
         table
     }
@@ -118,6 +147,7 @@ impl ReadModels {
         });
         let route = Route::new(*channel_id, provider, spec, keys.collect());
         match route {
+            Ok(route) if channel.disabled.is_some() => Some(route.disabled()),
             Ok(route) => Some(route),
             Err(error) => {
                 tracing::error!(%channel_id, %error, "a channel cannot be used");
@@ -142,5 +172,9 @@ impl relay::Directory for ReadModels {
         let loaded = self.table.load();
         let (built, table) = &**loaded;
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
+    }
+
+    fn strategy(&self, group: &GroupName) -> Strategy {
+        self.directory.strategy(group)
     }
 }

@@ -54,7 +54,8 @@ impl Figures {
     }
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+/// The median.
+pub(super) fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
     let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);

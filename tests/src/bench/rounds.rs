@@ -16,9 +16,11 @@ use crate::http::Failure;
 /// How long all this takes.
 #[derive(Debug)]
 pub(super) struct Plan {
-    rounds: usize,
+    pub(super) rounds: usize,
     /// How long each server is loaded in each lane of a round.
-    length: Duration,
+    pub(super) length: Duration,
+    /// What a round does that is counted and not timed is divided by this.
+    divisor: usize,
     /// After this nothing more is begun.
     all: Duration,
 }
@@ -39,10 +41,15 @@ pub(super) struct Row<'a> {
 
 impl Plan {
     pub(super) const FULL: Self =
-        Self { rounds: 3, length: Duration::from_secs(3), all: Duration::from_mins(5) };
+        Self { rounds: 3, length: Duration::from_secs(3), divisor: 1, all: Duration::from_mins(5) };
     /// Long enough to see that everything works.
     pub(super) const QUICK: Self =
-        Self { rounds: 1, length: Duration::from_millis(500), all: Duration::from_mins(1) };
+        Self { rounds: 1, length: Duration::from_millis(500), divisor: 50, all: Duration::from_mins(1) };
+
+    /// So much of what is `full` when there is time enough.
+    pub(super) const fn scaled(&self, full: usize) -> usize {
+        full / self.divisor
+    }
 }
 
 /// Measures every server in every lane.

@@ -87,44 +87,6 @@ impl Answer {
     pub fn telling(self, told: Vec<Value>) -> Self {
         Self { told, ..self }
     }
-
-    pub(super) fn whole(&self, model: &Value) -> Value {
-        let mut body = json!({
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_000_000, "model": model,
-            "choices": [{
-                "index": 0, "message": self.message, "logprobs": null, "finish_reason": self.finish_reason
-            }],
-            "system_fingerprint": "fp_1"
-        });
-        if let Some(usage) = self.told.last() {
-            body["usage"] = usage.clone();
-        }
-        body
-    }
-
-    /// The events of a streamed answer, without its `[DONE]`.
-    pub(super) fn chunks(&self, model: &Value, with_usage: bool) -> Vec<Value> {
-        let chunk = |choices: Value| {
-            json!({
-                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_795_000_000,
-                "model": model, "system_fingerprint": "fp_1", "choices": choices
-            })
-        };
-        let choice = |delta: &Value, reason: Value| {
-            chunk(json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": reason }]))
-        };
-        let mut chunks = vec![choice(&json!({ "role": "assistant", "content": "" }), Value::Null)];
-        chunks.extend(self.deltas.iter().map(|delta| choice(delta, Value::Null)));
-        chunks.push(choice(&json!({}), self.finish_reason.into()));
-        if with_usage {
-            chunks.extend(self.told.iter().map(|usage| {
-                let mut last = chunk(json!([]));
-                last["usage"] = usage.clone();
-                last
-            }));
-        }
-        chunks
-    }
 }
 
 /// Usage as the format tells it.

@@ -68,7 +68,7 @@ async fn respond(request: Request<Incoming>, state: &State) -> io::Result<Respon
 
 async fn whole(request: &Received, answer: &Answer) -> io::Result<Response<Body>> {
     sleep(answer.pace).await;
-    let body = answer.whole(&request.json["model"]).to_string();
+    let body = answer.whole(request).to_string();
     if answer.breaks == Break::Never {
         return Ok(complete(StatusCode::OK, "application/json", body.into()));
     }
@@ -77,7 +77,7 @@ async fn whole(request: &Received, answer: &Answer) -> io::Result<Response<Body>
 }
 
 fn streamed(request: &Received, answer: &Answer) -> Response<Body> {
-    let chunks = answer.chunks(&request.json["model"], request.wants_usage());
+    let chunks = answer.chunks(request);
     let mut events: Vec<Bytes> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n").into()).collect();
     match answer.breaks {
         Break::Never => events.push(Bytes::from_static(b"data: [DONE]\n\n")),

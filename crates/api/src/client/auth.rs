@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::{header, request::Parts};
 use domain::{api_token::Network, user::UserStatus};
 use projections::{TokenEntry, tokens::TokenState};
-use relay::Caller;
+use relay::{Caller, CallerLimits};
 use wire::openai_chat::error::ErrorCode;
 
 use super::respond::ClientError;
@@ -27,12 +27,14 @@ pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> 
         .user(token.user_id)
         .filter(|user| user.status == UserStatus::Enabled)
         .ok_or_else(|| ClientError::new(ErrorCode::Forbidden, "the user of this API key is disabled"))?;
+    let limits = CallerLimits { token: token.limits, user: edge.directory.user_limits(&user.group) };
     Ok(Caller {
         token_id: token.token_id,
         user_id: token.user_id,
         group: token.group.clone().unwrap_or_else(|| user.group.clone()),
         scopes: std::iter::once(token.account_id).chain(token.limit_account_id).collect(),
         models: token.models.clone(),
+        limits,
     })
 }
 

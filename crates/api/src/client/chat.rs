@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::Body,
     extract::{Request, State},
     response::Response,
 };
 use domain::CallId;
-use wire::openai_chat::error::ErrorCode;
+use relay::Format;
 
-use super::{auth, respond::ClientError};
-use crate::{
-    Edge,
-    extract::body::{self, BodyError},
-};
+use super::{relayed::relayed, respond::ClientError};
+use crate::Edge;
 
 /// Answers a conversation, whole or as a stream of server-sent events.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "client", operation_id = "create_chat_completion",
@@ -30,22 +26,5 @@ pub(crate) async fn chat(
     Extension(call_id): Extension<CallId>,
     request: Request,
 ) -> Result<Response, ClientError> {
-    let (parts, body) = request.into_parts();
-    let caller = auth::caller(&edge, &parts)?;
-    let bytes_max = edge.limits.relay_body_bytes_max;
-    let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
-    let body = read.map_err(|error| match error {
-        BodyError::TooLarge => {
-            ClientError::new(ErrorCode::BodyTooLarge, format!("a request has at most {bytes_max} bytes here"))
-        }
-        BodyError::TooSlow => {
-            ClientError::new(ErrorCode::RequestTimeout, "the request took too long to come; send it again")
-        }
-        BodyError::Broken => ClientError::new(ErrorCode::InvalidJson, "the request ended before its end"),
-    })?;
-    let answer = edge.relay.chat(call_id, caller, body).await?;
-    let mut response = Response::new(Body::new(answer.body));
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    Ok(response)
+    relayed(&edge, Format::OpenaiChat, call_id, request).await
 }

@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use relay::{CallError, Retry};
+use relay::{CallError, Rates, Retry};
 use utoipa::ToSchema;
 use wire::openai_chat::error::{self, ErrorCode};
 
@@ -17,12 +17,13 @@ pub(crate) struct ClientError {
     message: String,
     param: Option<String>,
     retry: Retry,
+    rates: Option<Box<Rates>>,
 }
 
 impl ClientError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code, status, message: message.into(), param: None, retry: Retry::Unsaid }
+        Self { code, status, message: message.into(), param: None, retry: Retry::Unsaid, rates: None }
     }
 }
 
@@ -34,6 +35,7 @@ impl From<CallError> for ClientError {
             message: error.to_string(),
             param: error.param().map(str::to_owned),
             retry: error.retry(),
+            rates: error.rates().map(Box::new),
         }
     }
 }
@@ -44,6 +46,7 @@ impl IntoResponse for ClientError {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = (self.status, [json], body).into_response();
         let headers = response.headers_mut();
+        headers.extend(self.rates.iter().flat_map(|rates| rates.headers()));
         match self.retry {
             Retry::Unsaid => {}
             Retry::Never => {

@@ -179,3 +179,41 @@ async fn whose_user_is_disabled_calls_nothing() {
     assert_eq!((answered.status.as_u16(), answered.code().as_str()), (403, "forbidden"));
     assert_eq!(node.ask("GET", "/api/v1/me").by(&node.root).await_answer().await.status, 401);
 }
+
+#[tokio::test]
+async fn a_tokens_limits_hold_are_told_in_headers_and_can_be_lifted() {
+    let node = node().await;
+    node.channel().await;
+    let limits = json!({"requests_per_minute": 1, "tokens_per_minute": 100_000});
+    let (key, path) = token(&node, json!({"name": "t", "limits": limits})).await;
+    let first = chat(&node, &key).await;
+    assert_eq!((first.status.as_u16(), first.header("x-ratelimit-remaining-requests")), (200, "0"));
+    let second = chat(&node, &key).await;
+    assert_eq!((second.status.as_u16(), second.code().as_str()), (429, "rate_limit_exceeded"));
+    let pause: u64 = second.header("retry-after").parse().unwrap();
+    assert!((60..=65).contains(&pause), "{pause}");
+    assert_eq!(second.header("x-ratelimit-limit-requests"), "1");
+    node.clock.advance_minutes(2);
+    assert_eq!(chat(&node, &key).await.status, 200);
+    let lifted = node.ask("PATCH", &path).by(&node.root).json(json!({"limits": null})).await_answer().await;
+    assert_eq!(lifted.json()["limits"], Value::Null);
+    let free = chat(&node, &key).await;
+    assert_eq!((free.status.as_u16(), free.header("x-ratelimit-limit-requests")), (200, ""));
+    let none = json!({"name": "t", "limits": {"requests_per_minute": 0}});
+    let refused = node.ask("POST", "/api/v1/tokens").by(&node.root).json(none).await_answer().await;
+    assert!(refused.status.is_client_error(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_model_that_is_only_chatted_with_is_not_embedded() {
+    let node = node().await;
+    node.channel().await;
+    let (key, _) = token(&node, json!({"name": "t"})).await;
+    for (path, body) in [
+        ("/v1/embeddings", json!({"model": MODEL, "input": "Hello"})),
+        ("/v1/completions", json!({"model": MODEL, "prompt": "Hello"})),
+    ] {
+        let answered = node.ask("POST", path).bearer(&key).json(body).await_answer().await;
+        assert_eq!((answered.status.as_u16(), answered.code().as_str()), (404, "model_not_found"), "{path}");
+    }
+}

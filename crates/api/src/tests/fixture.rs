@@ -17,7 +17,7 @@ use domain::{
 use eventlog::{Command, EventLog, LogOptions, MasterKey, Metadata, Sealer};
 use ledger::accounts::{self, Accounts};
 use projections::{Calls, ControlModels, Directory};
-use relay::{Providers, Relay, RelayConfig};
+use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -76,8 +76,13 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
     let ids = Arc::new(Counting(AtomicU64::new(1)));
     let providers = Arc::new(Providers::builtin().unwrap());
     let known = Arc::new(Known(directory.clone(), providers.clone()));
-    let relay =
-        Relay::new(Arc::new(Generous), known, clock.clone(), RelayConfig::default(), tasks.clone()).unwrap();
+    let ports = Ports {
+        ledger: Arc::new(Generous),
+        directory: known,
+        clock: clock.clone(),
+        keeper: Arc::new(Generous),
+    };
+    let relay = Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap();
     let root = person(&log, ids.as_ref(), Role::Root).await;
     let admin = person(&log, ids.as_ref(), Role::Admin).await;
     let auditor = person(&log, ids.as_ref(), Role::Auditor).await;

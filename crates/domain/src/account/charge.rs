@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountEvent, Attempt, Charge, Correction, Deduction};
+use super::{Account, AccountEvent, Attempt, Charge, Correction, Deduction, Extension};
 use crate::{
     AccountId, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos, TimeStamp, UserId,
     price::{Pinned, Usage},
@@ -50,6 +50,22 @@ pub struct Scope {
     pub lease_id: Option<LeaseId>,
 }
 
+/// One call, or one part of a call that is settled in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CallPart {
+    /// The call.
+    pub call_id: CallId,
+    /// Which part, from 0.
+    pub part: u32,
+}
+
+impl CallPart {
+    /// The part that these facts are about.
+    pub const fn of(facts: &CallFacts) -> Self {
+        Self { call_id: facts.call_id, part: facts.part }
+    }
+}
+
 /// What is known of a call before it is sent: enough to charge it, whatever happens then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFacts {
@@ -77,8 +93,11 @@ pub struct CallFacts {
     pub mode: Mode,
     /// The input as it was counted here; the provider's count replaces it where there is one.
     pub input_tokens: u64,
-    /// What was reserved.
+    /// What was reserved, extensions included.
     pub reserved: Nanos,
+    /// What of it was set aside later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
     /// When it came in.
     pub started_at: TimeStamp,
 }
@@ -146,9 +165,12 @@ pub fn deduct<'a>(
     let charges: Vec<Charge> = facts
         .scopes
         .iter()
-        .map(|scope| match find(scope.account_id).filter(|account| account.is_open()) {
-            Some(account) => account.charge(scope.account_id, scope.lease_id, amount),
-            None => suspended(scope.account_id, amount),
+        .flat_map(|scope| match find(scope.account_id).filter(|account| account.is_open()) {
+            Some(account) => leased(&facts, scope, amount)
+                .into_iter()
+                .map(|(lease_id, charged)| account.charge(scope.account_id, lease_id, charged))
+                .collect(),
+            None => vec![suspended(scope.account_id, amount)],
         })
         .collect();
     flags.extend(charges.iter().any(|charge| charge.late).then_some(Flag::Late));
@@ -178,6 +200,21 @@ pub fn deduct<'a>(
         started_at: facts.started_at,
         ended_at,
     }))
+}
+
+/// What is charged to each lease of an account. The first is named even where nothing is.
+fn leased(facts: &CallFacts, scope: &Scope, amount: Nanos) -> Vec<(Option<LeaseId>, Nanos)> {
+    let mut leases: Vec<(Option<LeaseId>, Nanos)> = Vec::new();
+    for portion in facts.portions(scope, amount) {
+        match leases.iter().position(|(lease_id, _)| *lease_id == portion.lease_id) {
+            Some(known) => leases[known].1 = leases[known].1.plus(portion.charged),
+            None if leases.is_empty() || !portion.charged.is_zero() => {
+                leases.push((portion.lease_id, portion.charged));
+            }
+            None => {}
+        }
+    }
+    leases
 }
 
 const fn suspended(account_id: AccountId, amount: Nanos) -> Charge {

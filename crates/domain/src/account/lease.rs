@@ -1,5 +1,6 @@
 //! Quota that a node holds, to spend without asking.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountEvent, AccountRefusal, LeaseEnd};
@@ -9,7 +10,7 @@ use crate::{JournalId, LeaseId, Nanos};
 pub const LEASES_MAX: usize = 4_096;
 
 /// One open lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lease {
     /// Whose journal spends it.
     pub journal_id: JournalId,

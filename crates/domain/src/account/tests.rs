@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::{
     Account, AccountCommand as C, AccountEvent as E, AccountRefusal, Adjustment, CallFacts, Charge,
-    Correction, Flag, LeaseAsk, LeaseEnd, Limit, Mode, Owner, Reconciliation, Scope, Settlement, deduct,
+    Correction, Extension, Flag, LeaseAsk, LeaseEnd, Limit, Mode, Owner, Reconciliation, Scope, Settlement,
+    deduct,
 };
 use crate::{
     AMOUNT_MAX, AccountId, Aggregate, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos,
@@ -68,6 +69,7 @@ fn settlement(amount: u64, scopes: Vec<Scope>) -> Settlement {
         mode: Mode::Whole,
         input_tokens: 1,
         reserved: nanos(100),
+        extensions: Vec::new(),
         started_at: TimeStamp::default(),
     };
     Settlement {
@@ -217,6 +219,43 @@ fn nothing_is_neither_deposited_nor_adjusted() {
     given::<Account>([opened(ME, Limit::Prepaid)])
         .when(C::Deposit { amount: Nanos::ZERO, reason: "r".into() })
         .then_refused(&AccountRefusal::Nothing);
+}
+
+#[test]
+fn what_was_set_aside_in_several_leases_is_charged_to_them_in_their_order() {
+    let extension = |amount, n| Extension { amount: nanos(amount), scopes: vec![scope(ME, n)] };
+    let extended = |amount| {
+        let mut settlement = settlement(amount, vec![scope(ME, 1)]);
+        settlement.facts.reserved = nanos(100);
+        settlement.facts.extensions = vec![extension(10, 1), extension(30, 2), extension(20, 3)];
+        settlement
+    };
+    let me = account([deposited(200), leased(1, 50), leased(2, 30), leased(3, 20)]);
+    for (amount, expected) in [
+        (0, vec![(1, 0, 0)]),
+        (40, vec![(1, 40, 40)]),
+        (50, vec![(1, 50, 50)]),
+        (65, vec![(1, 50, 50), (2, 15, 15)]),
+        (100, vec![(1, 50, 50), (2, 30, 30), (3, 20, 20)]),
+        (107, vec![(1, 57, 50), (2, 30, 30), (3, 20, 20)]),
+    ] {
+        let event = deduct(extended(amount), JOURNAL, 1, |_| Some(&me));
+        let charged: Vec<_> = charges(&event)
+            .iter()
+            .map(|charge| (charge.lease_id, charge.amount_nanos.get(), charge.freed_nanos.get()))
+            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(n, amount, freed)| (Some(lease(*n)), *amount, *freed)).collect();
+        assert_eq!(charged, expected, "{amount}");
+        assert_eq!(flags(&event), if amount > 100 { &[Flag::Overshoot][..] } else { &[] }, "{amount}");
+        let mut after = me.clone();
+        after.evolve(&event);
+        assert_eq!(
+            (after.posted_nanos, after.pending_nanos),
+            (amount, 100_u64.saturating_sub(amount)),
+            "{amount}"
+        );
+    }
 }
 
 #[test]

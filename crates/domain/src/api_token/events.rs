@@ -1,13 +1,13 @@
 //! What happened to a token, as it is stored.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ApiTokenChange, ApiTokenSpec, HashedKey};
-use crate::{AccountId, GroupName, ModelName, StoredEvent, TimeStamp, UserId};
+use crate::{AccountId, CallLimits, GroupName, ModelName, StoredEvent, TimeStamp, Upcast, UserId};
 
 /// What happened to a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,19 @@ impl StoredEvent for ApiTokenEvent {
         }
     }
 
+    fn schema_version(&self) -> u32 {
+        match self {
+            // 2 brought limits.
+            Self::Issued { .. } | Self::Changed { .. } => 2,
+            Self::Rotated { .. } | Self::Enabled {} | Self::Disabled {} | Self::Revoked {} => 1,
+        }
+    }
+
+    fn upcasts() -> &'static [Upcast] {
+        const STEPS: &[Upcast] = &[Upcast::additive("token_issued", 1), Upcast::additive("token_changed", 1)];
+        STEPS
+    }
+
     fn samples() -> Vec<Self> {
         let key = HashedKey { sha256: "ab".repeat(32), hint: "wxyz".into() };
         let spec = ApiTokenSpec {
@@ -67,8 +80,14 @@ impl StoredEvent for ApiTokenEvent {
             allowed_ips: Some(BTreeSet::from(["10.0.0.0/8".into()])),
             expires_at: Some(TimeStamp::from_micros(1_800_000_000_000_000)),
             group: Some(GroupName::default_group()),
+            limits: Some(CallLimits { tokens_per_minute: NonZeroU32::new(10_000), ..CallLimits::NONE }),
         };
-        let change = ApiTokenChange { models: Some(None), name: Some("second".into()), ..Default::default() };
+        let change = ApiTokenChange {
+            models: Some(None),
+            name: Some("second".into()),
+            limits: Some(None),
+            ..Default::default()
+        };
         vec![
             Self::Issued { spec: Box::new(spec), key: key.clone() },
             Self::Changed { change: Box::new(change) },

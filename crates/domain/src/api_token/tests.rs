@@ -20,6 +20,7 @@ fn spec() -> ApiTokenSpec {
         allowed_ips: None,
         expires_at: None,
         group: None,
+        limits: None,
     }
 }
 

@@ -19,6 +19,18 @@ macro_rules! usage {
         impl Usage {
             /// Nothing.
             pub const NONE: Self = Self { $($name: 0,)* };
+
+            /// Both together.
+            #[must_use]
+            pub const fn plus(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.saturating_add(other.$name),)* }
+            }
+
+            /// What is left without `other`; of a count that is smaller, nothing.
+            #[must_use]
+            pub const fn minus(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.saturating_sub(other.$name),)* }
+            }
         }
     };
 }

@@ -54,12 +54,50 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// A payload was written by a newer version.
-    #[error("the {log} log's event {position} was written by a newer version of veloera; use that one")]
+    #[error(
+        "the {log} log's event {position} is a `{event_type}` of version {version}, which this program does not \
+         know: it was written by a newer veloera; use that one"
+    )]
     NewerEvent {
         /// Which log.
         log: Log,
         /// Which event.
         position: u64,
+        /// Its type tag.
+        event_type: String,
+        /// The version of its shape.
+        version: u32,
+    },
+    /// A payload is older than what this program was made to read.
+    #[error(
+        "the {log} log's event {position} is a `{event_type}` that this program can bring to version {version} and \
+         no further: an upcaster is missing"
+    )]
+    NoUpcast {
+        /// Which log.
+        log: Log,
+        /// Which event.
+        position: u64,
+        /// Its type tag.
+        event_type: String,
+        /// The version that nothing reads.
+        version: u32,
+    },
+    /// A payload is not what its version says.
+    #[error(
+        "the {log} log's event {position} cannot be read as a `{event_type}` of version {version}: {source}"
+    )]
+    Upcast {
+        /// Which log.
+        log: Log,
+        /// Which event.
+        position: u64,
+        /// Its type tag.
+        event_type: String,
+        /// The version that it has, or was brought to.
+        version: u32,
+        /// What is wrong with it.
+        source: domain::UpcastError,
     },
     /// A payload cannot be written.
     #[error("an event cannot be written as JSON: {0}")]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Appender, Clock, Command, Connection, Database, EventLog, ExecuteError, Executed, Fault, Heads, Inline,
     LogOptions, MasterKey, Metadata, NewEvent, Recorded, Sealer, StoreError, StreamAppend, Tx, on,
-    store::partitions::PARTITION_EVENTS,
+    store::{Sizes, partitions::PARTITION_EVENTS},
 };
 
 /// The business says no.
@@ -75,7 +75,7 @@ pub(super) struct Bench {
     pub(super) log: EventLog,
     pub(super) store: Store,
     inline: Vec<Arc<dyn Inline>>,
-    partition_events: u64,
+    sizes: Sizes,
     waiting: Option<Appender>,
     tasks: JoinSet<()>,
     place: Place,
@@ -101,30 +101,30 @@ impl Bench {
 
     /// The same, in parts of so many events.
     pub(super) async fn parted(store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
-        Self::at(Place::new(store).await, store, inline, partition_events).await
+        let sizes = Sizes { partition_events, ..Sizes::default() };
+        Self::at(Place::new(store).await, store, inline, sizes).await
+    }
+
+    /// A log that keeps a snapshot of each stream after so many events, whose appender works.
+    pub(super) async fn snapping(store: Store, snapshot_every: u64) -> Self {
+        let sizes = Sizes { snapshot_every, ..Sizes::default() };
+        let mut bench = Self::at(Place::new(store).await, store, Vec::new(), sizes).await;
+        bench.start();
+        bench
     }
 
     /// On a server of one's own, which may be killed.
     pub(super) async fn on(server: &servers::Postgres) -> Self {
         let place = Place::Server(server.database().await);
-        let mut bench = Self::at(place, Store::Postgres, Vec::new(), PARTITION_EVENTS).await;
+        let mut bench = Self::at(place, Store::Postgres, Vec::new(), Sizes::default()).await;
         bench.start();
         bench
     }
 
-    async fn at(place: Place, store: Store, inline: Vec<Arc<dyn Inline>>, partition_events: u64) -> Self {
+    async fn at(place: Place, store: Store, inline: Vec<Arc<dyn Inline>>, sizes: Sizes) -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(MORNING_US)));
-        let (log, appender) = open(place.database(), &clock, &inline, partition_events).await.unwrap();
-        Self {
-            clock,
-            log,
-            store,
-            inline,
-            partition_events,
-            waiting: Some(appender),
-            tasks: JoinSet::new(),
-            place,
-        }
+        let (log, appender) = open(place.database(), &clock, &inline, sizes).await.unwrap();
+        Self { clock, log, store, inline, sizes, waiting: Some(appender), tasks: JoinSet::new(), place }
     }
 
     pub(super) fn start(&mut self) {
@@ -139,14 +139,14 @@ impl Bench {
 
     /// Ends the process that writes and tries to start it again.
     pub(super) async fn reopened(self) -> Result<Self, StoreError> {
-        let Self { clock, log, store, inline, partition_events, place, mut tasks, .. } = self;
+        let Self { clock, log, store, inline, sizes, place, mut tasks, .. } = self;
         drop(log);
         while let Some(ended) = tasks.join_next().await {
             assert!(ended.is_ok() || ended.unwrap_err().is_cancelled());
         }
-        let (log, appender) = open(place.database(), &clock, &inline, partition_events).await?;
+        let (log, appender) = open(place.database(), &clock, &inline, sizes).await?;
         let waiting = Some(appender);
-        let mut bench = Self { clock, log, store, inline, partition_events, waiting, tasks, place };
+        let mut bench = Self { clock, log, store, inline, sizes, waiting, tasks, place };
         bench.start();
         Ok(bench)
     }
@@ -158,7 +158,7 @@ impl Bench {
 
     /// Another process that writes the same database.
     pub(super) async fn second_writer(&mut self) -> EventLog {
-        let opened = open(self.place.database(), &self.clock, &self.inline, self.partition_events);
+        let opened = open(self.place.database(), &self.clock, &self.inline, self.sizes);
         let (log, appender) = opened.await.unwrap();
         self.tasks.spawn(appender.run());
         log
@@ -201,12 +201,12 @@ async fn open(
     database: Database,
     clock: &Arc<Hand>,
     inline: &[Arc<dyn Inline>],
-    partition_events: u64,
+    sizes: Sizes,
 ) -> Result<(EventLog, Appender), StoreError> {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let sealer = Sealer::new(&MasterKey::from_hex(&"07".repeat(32))?);
     let options = LogOptions { clock, inline: inline.to_vec(), components: Vec::new(), sealer };
-    EventLog::open_in_parts(database, options, partition_events).await
+    EventLog::open_sized(database, options, sizes).await
 }
 
 pub(super) fn note(text: &str) -> NewEvent {

@@ -57,6 +57,19 @@ pub enum LogFault {
         /// What it should hold.
         what: &'static str,
     },
+    /// A snapshot is not the fold of its events.
+    #[error(
+        "the {log} log's snapshot of {stream} at version {version} is not what its events make: loads are wrong until \
+         it is deleted from the table `snapshots`"
+    )]
+    Snapshot {
+        /// Which log.
+        log: Log,
+        /// Which stream.
+        stream: String,
+        /// The version that it stands for.
+        version: u64,
+    },
     /// Time went back.
     #[error("event {position} of the {log} log is recorded before the event in front of it")]
     Time {

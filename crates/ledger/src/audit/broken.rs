@@ -55,15 +55,17 @@ pub enum Broken {
         /// How much of it is explained.
         explained: u128,
     },
-    /// I2: leases were overdrawn by more than calls outgrew their reservations and reclaimed leases had left.
+    /// I2: a lease was overdrawn by more than calls outgrew their reservations and it had left when it was reclaimed.
     #[error(
-        "I2: {} was charged {deficit} nano-dollars beyond its leases; overshoots and reclaimed leases explain {explained}",
-        .account_id.prefixed()
+        "I2: {} of {} was charged {deficit} nano-dollars beyond what it held; overshoots and its reclaim explain {explained}",
+        .lease_id.prefixed(), .account_id.prefixed()
     )]
     Deficit {
-        /// Which account.
+        /// Whose quota.
         account_id: AccountId,
-        /// What was charged beyond the leases.
+        /// Which lease.
+        lease_id: LeaseId,
+        /// What was charged beyond what it held.
         deficit: u128,
         /// How much of it is explained.
         explained: u128,

@@ -1,7 +1,9 @@
 //! What one charge must say, whatever stands around it.
 
+use std::collections::BTreeMap;
+
 use domain::{
-    Nanos,
+    AccountId, Nanos,
     account::{Attempt, AttemptOutcome, Deduction, Flag},
 };
 
@@ -13,14 +15,23 @@ pub(super) fn check(position: u64, charge: &Deduction, findings: &mut Findings) 
         findings.push(Broken::Flags { position });
     }
     let billed = billed(charge);
-    let parts = charge.charges.iter().map(|charge| charge.amount_nanos);
-    if let Some(charged) = parts.chain([charge.amount_nanos]).find(|charged| *charged != billed) {
+    if let Some(charged) = accounts(charge).chain([charge.amount_nanos]).find(|charged| *charged != billed) {
         let (charged, billed) = (charged.get(), billed.get());
         findings.push(Broken::Bill { position, charged, billed });
     }
     if let Some(amiss) = amiss(charge) {
         findings.push(Broken::Attempts { position, amiss });
     }
+}
+
+/// What each account is charged: one that was drawn on in several leases is charged in as many amounts.
+fn accounts(charge: &Deduction) -> impl Iterator<Item = Nanos> {
+    let mut accounts: BTreeMap<AccountId, Nanos> = BTreeMap::new();
+    for charge in &charge.charges {
+        let charged = accounts.entry(charge.suspense_of.unwrap_or(charge.account_id)).or_default();
+        *charged = charged.plus(charge.amount_nanos);
+    }
+    accounts.into_values()
 }
 
 pub(super) fn has(charge: &Deduction, flag: Flag) -> bool {

@@ -111,7 +111,7 @@ impl Here {
         cursor: Cursor,
         findings: &mut Findings,
     ) -> Result<Self, JournalError> {
-        let before = reader.seq();
+        let before = reader.at().seq;
         let mut here = Self { journal_id, before, last: before, settled: VecDeque::new() };
         if cursor.seq < before {
             findings.push(Broken::JournalLacks { journal_id, cursor: cursor.seq, before });
@@ -122,7 +122,7 @@ impl Here {
                 Ok(Some(framed)) => here.record(framed.seq, Record::decode(&framed.payload)?),
                 Ok(None) => break,
                 // A record that should be there would stand in a file that is not.
-                Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(JournalError::Gap { .. }) => break,
                 Err(error) => {
                     findings.push(damage(error)?);
                     return Ok(here);
@@ -131,7 +131,7 @@ impl Here {
         }
         if here.last < cursor.seq {
             findings.push(Broken::JournalShort { journal_id, cursor: cursor.seq, last: here.last });
-        } else if reader.link() != cursor.link {
+        } else if reader.at().link != cursor.link {
             findings.push(Broken::JournalDiffers { journal_id, seq: cursor.seq });
         }
         Ok(here)
@@ -166,7 +166,7 @@ impl Here {
 /// What is wrong with the journal itself; the disk's own failure is none of the history's.
 fn damage(error: JournalError) -> Result<Broken, JournalError> {
     match error {
-        JournalError::Corrupt { path, offset } => Ok(Broken::JournalDamaged { path, offset }),
+        JournalError::Corrupt { path, offset, .. } => Ok(Broken::JournalDamaged { path, offset }),
         other => Err(other),
     }
 }

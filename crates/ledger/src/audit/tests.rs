@@ -6,7 +6,7 @@ mod journal;
 use std::{collections::BTreeSet, str::FromStr};
 
 use domain::{
-    AccountId, Log,
+    AccountId, Log, StoredEvent,
     account::{AccountCommand, AccountEvent, Settlement},
 };
 use eventlog::{LogFault, Recorded};
@@ -59,15 +59,18 @@ async fn rewritten(ledger: &Ledger, position: u64, with: impl FnOnce(&mut Accoun
     let mut event: AccountEvent = eventlog::decode(&recorded).unwrap();
     with(&mut event);
     recorded.payload = serde_json::to_string(&event).unwrap();
+    event.tag().clone_into(&mut recorded.event_type);
     let hash = recorded.expected_hash(reader.log_id(Log::Ledger));
     let mut intruder = intruder(ledger).await;
-    let done = sqlx::query("UPDATE ledger_events SET payload = ?, leaf_hash = ? WHERE position = ?")
-        .bind(recorded.payload)
-        .bind(hash.as_slice())
-        .bind(i64::try_from(position).unwrap())
-        .execute(&mut intruder)
-        .await
-        .unwrap();
+    let done =
+        sqlx::query("UPDATE ledger_events SET event_type = ?, payload = ?, leaf_hash = ? WHERE position = ?")
+            .bind(recorded.event_type)
+            .bind(recorded.payload)
+            .bind(hash.as_slice())
+            .bind(i64::try_from(position).unwrap())
+            .execute(&mut intruder)
+            .await
+            .unwrap();
     assert_eq!(done.rows_affected(), 1);
     ledger.audit().await.broken
 }

@@ -7,7 +7,9 @@ use domain::{
     account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
 };
 use eventlog::{
-    Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx, on,
+    Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx,
+    fault::{Point, hit},
+    on,
 };
 
 use crate::{
@@ -63,6 +65,7 @@ async fn take(
     }
     batch.remember_ends(tx).await?;
     tx.append(batch.appends).await?;
+    hit(Point::DuringIngest);
     let now = tx.now().micros();
     on!(tx.connection(), c => {
         sqlx::query(
@@ -143,6 +146,7 @@ impl Batch {
             | Record::Sent { .. }
             | Record::AttemptEnded { .. }
             | Record::Progress { .. }
+            | Record::Extend { .. }
             | Record::Void { .. } => Ok(()),
         }
     }

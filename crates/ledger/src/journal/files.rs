@@ -11,7 +11,10 @@ use super::{
     JournalError,
     segment::{HEADER_BYTES, Header},
 };
-use crate::chain::{self, Link, Place};
+use crate::{
+    chain::{self, Place},
+    port::Cursor,
+};
 
 const SUFFIX: &str = "seg";
 const SPARE: &str = "spare";
@@ -30,40 +33,39 @@ pub(super) fn spare_path(dir: &Path) -> PathBuf {
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
-    pub(super) header: Header,
+    /// The number of its first record, as its name says it.
+    pub(super) first_seq: u64,
+    /// `None` where it was never begun, is damaged, or says another number than the name.
+    pub(super) header: Option<Header>,
 }
 
-/// The segments in `dir` in order, without one that was never begun, which can only be the last.
-pub(super) fn list(dir: &Path) -> Result<Vec<Found>, JournalError> {
-    Ok(look(dir)?.0)
+impl Found {
+    /// Where the chain stands before its first record.
+    pub(super) fn before(&self) -> Option<Cursor> {
+        let Header { first_seq, before, .. } = self.header?;
+        Some(Cursor { seq: first_seq.saturating_sub(1), link: before })
+    }
 }
 
-/// The same, and what was never begun is removed.
-pub(super) fn tidy(dir: &Path) -> Result<Vec<Found>, JournalError> {
-    let (found, unbegun) = look(dir)?;
-    unbegun.map_or(Ok(()), std::fs::remove_file)?;
+/// The segments in `dir`, in order.
+pub(super) fn list(dir: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let Some(first_seq) = named(&path) else { continue };
+        let header = read_header(&path)?.filter(|header| header.first_seq == first_seq);
+        found.push(Found { path, first_seq, header });
+    }
+    found.sort_by_key(|found| found.first_seq);
     Ok(found)
 }
 
-fn look(dir: &Path) -> Result<(Vec<Found>, Option<PathBuf>), JournalError> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, io::Error>>()?;
-    paths.retain(|path| path.extension().is_some_and(|suffix| suffix == SUFFIX));
-    paths.sort();
-    let mut found: Vec<Found> = Vec::with_capacity(paths.len());
-    let last = paths.len();
-    for (index, path) in paths.into_iter().enumerate() {
-        match read_header(&path)? {
-            Some(header) => found.push(Found { path, header }),
-            None if index + 1 == last && scan_is_empty(&path)? => return Ok((found, Some(path))),
-            None => return Err(JournalError::Corrupt { path, offset: 0 }),
-        }
-    }
-    Ok((found, None))
+fn named(path: &Path) -> Option<u64> {
+    let is_segment = path.extension().is_some_and(|suffix| suffix == SUFFIX);
+    path.file_stem().filter(|_| is_segment)?.to_str()?.parse().ok()
 }
 
-fn read_header(path: &Path) -> io::Result<Option<Header>> {
+pub(super) fn read_header(path: &Path) -> io::Result<Option<Header>> {
     let mut bytes = [0; HEADER_BYTES];
     match File::open(path)?.read_exact_at(&mut bytes, 0) {
         Ok(()) => Ok(Header::decode(&bytes)),
@@ -72,49 +74,68 @@ fn read_header(path: &Path) -> io::Result<Option<Header>> {
     }
 }
 
-/// Whether nothing stands where the first frame would: then a damaged header loses nothing.
-fn scan_is_empty(path: &Path) -> io::Result<bool> {
-    let bytes = std::fs::read(path)?;
-    Ok(bytes.get(HEADER_BYTES..).is_none_or(|rest| rest.iter().all(|byte| *byte == 0)))
+/// What stands behind the last record of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing, or what the next file says anew.
+    Nothing,
+    /// What is no record, and no record after it: what a write leaves that was cut short.
+    Torn,
+    /// What is no record, and records after it.
+    Damaged,
 }
 
 /// What one segment holds.
 pub(super) struct Scanned {
-    /// The last record's number; one less than the first's where there is none.
-    pub(super) last_seq: u64,
-    /// The last record's link.
-    pub(super) link: Link,
+    /// The last record; the one before the file's first where there is none.
+    pub(super) end: Cursor,
     /// Where the next frame goes.
     pub(super) length: usize,
-    /// Whether something that is no record stands there.
-    pub(super) broken: bool,
+    pub(super) rest: Rest,
 }
 
-/// Hands every record of a segment to `visit`, in order.
+/// Hands every record of a segment up to record `until` to `visit`, in order.
 pub(super) fn scan(
     found: &Found,
-    mut visit: impl FnMut(u64, &[u8], &Link) -> Result<(), JournalError>,
+    before: Cursor,
+    until: u64,
+    mut visit: impl FnMut(Cursor, &[u8]) -> Result<(), JournalError>,
 ) -> Result<Scanned, JournalError> {
     let bytes = std::fs::read(&found.path)?;
-    let mut at = Scanned {
-        last_seq: found.header.first_seq.saturating_sub(1),
-        link: found.header.before,
-        length: HEADER_BYTES,
-        broken: false,
-    };
-    loop {
-        match chain::read(bytes.get(at.length..).unwrap_or_default(), &at.link) {
-            Place::Frame { payload, link } => {
-                visit(at.last_seq + 1, payload, &link)?;
-                at.length += chain::frame_bytes(payload.len());
-                at.last_seq += 1;
-                at.link = link;
-            }
-            Place::End => return Ok(at),
-            Place::Broken => {
-                at.broken = true;
-                return Ok(at);
-            }
-        }
+    let mut at = Scanned { end: before, length: HEADER_BYTES.min(bytes.len()), rest: Rest::Nothing };
+    while at.end.seq < until {
+        let rest = &bytes[at.length..];
+        let Place::Frame { payload, link } = chain::read(rest, &at.end.link) else {
+            at.rest = what_is(rest, &at.end);
+            break;
+        };
+        at.end = Cursor { seq: at.end.seq + 1, link };
+        visit(at.end, payload)?;
+        at.length += chain::frame_bytes(payload.len());
     }
+    Ok(at)
+}
+
+/// What `bytes` are, which are no record after `end`.
+fn what_is(bytes: &[u8], end: &Cursor) -> Rest {
+    if bytes.iter().all(|byte| *byte == 0) {
+        Rest::Nothing
+    } else if chain::goes_on(bytes, &end.link) {
+        Rest::Damaged
+    } else {
+        Rest::Torn
+    }
+}
+
+/// What stands in a file without a header, whose first record should come after `before`.
+pub(super) fn remains(found: &Found, before: Cursor) -> io::Result<Rest> {
+    let bytes = std::fs::read(&found.path)?;
+    let frames = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    Ok(match chain::read(frames, &before.link) {
+        Place::Frame { .. } => Rest::Damaged,
+        Place::End | Place::Broken => match what_is(frames, &before) {
+            Rest::Damaged => Rest::Damaged,
+            Rest::Nothing | Rest::Torn => Rest::Torn,
+        },
+    })
 }

@@ -10,7 +10,10 @@ use std::{
 use domain::JournalId;
 
 use super::{JournalError, files, segment::HEADER_BYTES};
-use crate::chain::{self, Link, Place};
+use crate::{
+    chain::{self, Place},
+    port::Cursor,
+};
 
 /// One record as it stands in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct Framed {
     /// Its bytes.
     pub payload: Vec<u8>,
     /// Its link in the chain.
-    pub link: Link,
+    pub link: chain::Link,
 }
 
 /// A place in a journal.
@@ -29,8 +32,7 @@ pub struct Reader {
     file: File,
     path: PathBuf,
     offset: usize,
-    seq: u64,
-    link: Link,
+    at: Cursor,
 }
 
 impl Reader {
@@ -41,71 +43,81 @@ impl Reader {
     /// When the disk fails, or the journal is damaged.
     pub fn first(dir: &Path) -> Result<Option<(JournalId, Self)>, JournalError> {
         let found = match files::list(dir) {
-            Err(JournalError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
         let Some(first) = found.first() else { return Ok(None) };
-        Ok(Some((first.header.journal_id, Self::at(dir, first)?)))
+        let Some((header, before)) = first.header.zip(first.before()) else {
+            // The first file of a journal that was never begun has nothing to read.
+            let (path, record) = (first.path.clone(), first.first_seq);
+            let begun = found.len() > 1;
+            return if begun { Err(JournalError::Corrupt { path, offset: 0, record }) } else { Ok(None) };
+        };
+        Ok(Some((header.journal_id, Self::begin(dir, first, before)?)))
     }
 
-    fn at(dir: &Path, segment: &files::Found) -> Result<Self, JournalError> {
+    fn begin(dir: &Path, segment: &files::Found, before: Cursor) -> io::Result<Self> {
         Ok(Self {
             dir: dir.to_owned(),
             file: File::open(&segment.path)?,
             path: segment.path.clone(),
             offset: HEADER_BYTES,
-            seq: segment.header.first_seq.saturating_sub(1),
-            link: segment.header.before,
+            at: before,
         })
     }
 
     pub(super) fn open(dir: &Path, after: u64) -> Result<Self, JournalError> {
         let found = files::list(dir)?;
-        let at = found.iter().rposition(|segment| segment.header.first_seq <= after + 1);
-        let Some(segment) = at.and_then(|at| found.get(at)) else {
-            let path = found.first().map_or_else(|| dir.to_owned(), |first| first.path.clone());
-            let found = found.first().map_or(0, |first| first.header.first_seq);
-            return Err(JournalError::Gap { path, expected: after + 1, found });
+        let segment = found.iter().rfind(|segment| segment.first_seq <= after.saturating_add(1));
+        let Some((segment, before)) = segment.and_then(|segment| Some((segment, segment.before()?))) else {
+            let record = after.saturating_add(1);
+            return Err(JournalError::Gap { path: files::segment_path(dir, record), record });
         };
-        let mut reader = Self::at(dir, segment)?;
-        while reader.seq < after {
-            if reader.next(after)?.is_none() {
-                break;
-            }
-        }
+        let mut reader = Self::begin(dir, segment, before)?;
+        while reader.at.seq < after && reader.next(after)?.is_some() {}
         Ok(reader)
     }
 
     /// The last record that was read.
-    pub const fn seq(&self) -> u64 {
-        self.seq
+    pub const fn at(&self) -> Cursor {
+        self.at
     }
 
-    /// Its link.
-    pub const fn link(&self) -> Link {
-        self.link
-    }
-
-    /// The next record, if it is not above `until`.
+    /// The next record, if it is not above `until`; the journal has it then.
     ///
     /// # Errors
     /// When the disk fails, or what stands there does not continue the chain.
     pub fn next(&mut self, until: u64) -> Result<Option<Framed>, JournalError> {
-        if self.seq >= until {
+        if self.at.seq >= until {
             return Ok(None);
         }
         if let Some(framed) = self.next_here()? {
             return Ok(Some(framed));
         }
-        // The record is there, for it is not above `until`: so it stands in the next file.
-        let path = files::segment_path(&self.dir, self.seq + 1);
-        self.file = File::open(&path)?;
-        self.path = path;
-        self.offset = HEADER_BYTES;
-        self.next_here()
+        // It stands in a later file, however this one ends: what did not become durable was written again there.
+        let later = Self::open(&self.dir, self.at.seq)?;
+        if later.path != self.path && later.at == self.at {
+            *self = later;
+            if let Some(framed) = self.next_here()? {
+                return Ok(Some(framed));
+            }
+        }
+        let record = self.at.seq + 1;
+        Err(if self.ends_here()? {
+            JournalError::Gap { path: files::segment_path(&self.dir, record), record }
+        } else {
+            JournalError::Corrupt { path: self.path.clone(), offset: self.offset, record }
+        })
     }
 
-    fn next_here(&mut self) -> Result<Option<Framed>, JournalError> {
+    /// Whether nothing more was written to this file.
+    fn ends_here(&self) -> io::Result<bool> {
+        let mut length = [0; 4];
+        Ok(read_some(&self.file, &mut length, self.offset)? < length.len() || length == [0; 4])
+    }
+
+    /// `None` where something else stands.
+    fn next_here(&mut self) -> io::Result<Option<Framed>> {
         let mut bytes = vec![0; 4];
         if read_some(&self.file, &mut bytes, self.offset)? < 4 {
             return Ok(None);
@@ -114,17 +126,11 @@ impl Reader {
         bytes.resize(chain::frame_bytes(length.min(chain::PAYLOAD_BYTES_MAX)), 0);
         let read = read_some(&self.file, &mut bytes, self.offset)?;
         bytes.truncate(read);
-        match chain::read(&bytes, &self.link) {
-            Place::End => Ok(None),
-            Place::Broken => Err(JournalError::Corrupt { path: self.path.clone(), offset: self.offset }),
-            Place::Frame { payload, link } => {
-                let framed = Framed { seq: self.seq + 1, payload: payload.to_owned(), link };
-                self.offset += chain::frame_bytes(framed.payload.len());
-                self.seq += 1;
-                self.link = link;
-                Ok(Some(framed))
-            }
-        }
+        let Place::Frame { payload, link } = chain::read(&bytes, &self.at.link) else { return Ok(None) };
+        let framed = Framed { seq: self.at.seq + 1, payload: payload.to_owned(), link };
+        self.offset += chain::frame_bytes(framed.payload.len());
+        self.at = Cursor { seq: framed.seq, link };
+        Ok(Some(framed))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,6 +12,7 @@ use memmap2::MmapMut;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::disk::{self, Disk};
 use crate::chain::{self, Link};
 
 const MAGIC: &[u8; 8] = b"VLJRNL01";
@@ -61,12 +61,13 @@ impl Header {
 enum Medium {
     /// A copy into the page cache, without a system call.
     Mapped(MmapMut),
-    /// One `pwrite` per record, where a mapping could fault on a full disk.
+    /// One `pwrite` per batch, where a mapping could fault on a full disk.
     Written,
 }
 
 /// A segment that is open for writing.
 pub(super) struct Segment {
+    disk: Arc<dyn Disk>,
     file: Arc<File>,
     path: PathBuf,
     medium: Medium,
@@ -77,59 +78,63 @@ pub(super) struct Segment {
 
 impl Segment {
     /// A new file of `capacity` bytes, all of them allocated and nothing.
-    pub(super) fn allocate(path: &Path, capacity: usize) -> io::Result<Self> {
+    pub(super) fn allocate(disk: &Arc<dyn Disk>, path: &Path, capacity: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, capacity as u64)?;
-        Self::over(file, path, capacity, 0)
+        disk.allocate(&file, capacity)?;
+        Self::over(disk, file, path, capacity, HEADER_BYTES)
     }
 
     /// An existing file, to go on at `length`.
-    pub(super) fn reopen(path: &Path, length: usize) -> io::Result<Self> {
+    pub(super) fn reopen(
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        length: usize,
+        capacity: usize,
+    ) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let capacity = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        // A torn tail is wiped, so that nothing after the last whole record can be taken for one.
-        let zeros = vec![0; 64 * 1024];
-        for start in (length..capacity).step_by(zeros.len()) {
-            file.write_all_at(&zeros[..zeros.len().min(capacity - start)], start as u64)?;
-        }
-        Self::over(file, path, capacity, length)
+        let capacity = capacity.max(usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?);
+        disk.allocate(&file, capacity)?;
+        Self::over(disk, file, path, capacity, length)
     }
 
-    fn over(file: File, path: &Path, capacity: usize, length: usize) -> io::Result<Self> {
-        let medium = if maps_safely(&file) { Medium::Mapped(map(&file)?) } else { Medium::Written };
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), medium, capacity, length })
+    fn over(
+        disk: &Arc<dyn Disk>,
+        file: File,
+        path: &Path,
+        capacity: usize,
+        length: usize,
+    ) -> io::Result<Self> {
+        let medium = if disk.maps(&file) { Medium::Mapped(map(&file)?) } else { Medium::Written };
+        let (disk, file) = (Arc::clone(disk), Arc::new(file));
+        Ok(Self { disk, file, path: path.to_owned(), medium, capacity, length })
     }
 
-    /// Gives a freshly allocated file its place in the journal and its name.
-    pub(super) fn begin(&mut self, header: &Header, path: &Path) -> io::Result<()> {
-        self.put(0, &header.encode())?;
+    /// Wipes what stands after the last record, so that none of it can be taken for one.
+    pub(super) fn wipe_rest(&self) -> io::Result<()> {
+        disk::zero(&*self.disk, &self.file, self.length as u64, self.capacity)
+    }
+
+    /// Gives a freshly allocated file its place in the journal.
+    pub(super) fn begin(&mut self, header: &Header) -> io::Result<()> {
+        self.put(0, &header.encode())
+    }
+
+    /// Gives a file that has begun its name.
+    pub(super) fn name(&mut self, path: &Path) -> io::Result<()> {
         std::fs::rename(&self.path, path)?;
         path.clone_into(&mut self.path);
-        self.length = HEADER_BYTES;
         Ok(())
     }
 
-    /// Whether a payload of so many bytes still fits.
-    pub(super) fn fits(&self, payload: usize) -> bool {
-        self.length + chain::frame_bytes(payload) <= self.capacity
+    /// Whether so many bytes of frames still fit.
+    pub(super) const fn fits(&self, frames: usize) -> bool {
+        self.length + frames <= self.capacity
     }
 
-    /// Writes one frame; the caller has checked that it fits.
-    pub(super) fn append(&mut self, payload: &[u8], link: &Link) -> io::Result<()> {
-        let bytes = chain::frame_bytes(payload.len());
-        match &mut self.medium {
-            Medium::Mapped(map) => {
-                let target =
-                    map.get_mut(self.length..self.length + bytes).ok_or(io::ErrorKind::StorageFull)?;
-                chain::write(target, payload, link);
-            }
-            Medium::Written => {
-                let mut frame = vec![0; bytes];
-                chain::write(&mut frame, payload, link);
-                self.file.write_all_at(&frame, self.length as u64)?;
-            }
-        }
-        self.length += bytes;
+    /// Writes a batch of frames; the caller has checked that they fit.
+    pub(super) fn write(&mut self, frames: &[u8]) -> io::Result<()> {
+        self.put(self.length, frames)?;
+        self.length += frames.len();
         Ok(())
     }
 
@@ -137,10 +142,10 @@ impl Segment {
         match &mut self.medium {
             Medium::Mapped(map) => {
                 let target = map.get_mut(offset..offset + bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
-                target.copy_from_slice(bytes);
+                chain::copy(target, bytes);
                 Ok(())
             }
-            Medium::Written => self.file.write_all_at(bytes, offset as u64),
+            Medium::Written => self.disk.write(&self.file, bytes, offset),
         }
     }
 
@@ -148,14 +153,6 @@ impl Segment {
     pub(super) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
-}
-
-/// File systems on which the pages of an allocated file can always be written: there a mapping never faults.
-fn maps_safely(file: &File) -> bool {
-    const EXT4: u64 = 0xEF53;
-    const XFS: u64 = 0x5846_5342;
-    const TMPFS: u64 = 0x0102_1994;
-    rustix::fs::fstatfs(file).is_ok_and(|stat| [EXT4, XFS, TMPFS].contains(&(stat.f_type.cast_unsigned())))
 }
 
 #[expect(unsafe_code, reason = "the one place that maps the journal")]

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, LeaseId, Nanos, account::CallFacts};
+use domain::{
+    AccountId, LeaseId, Nanos,
+    account::{CallFacts, CallPart},
+};
 use tokio::sync::Mutex;
 
-use super::{Node, ReserveError};
+use super::{Node, NodeError, ReserveError, denial::Denials};
 use crate::{
     port::{Ask, GrantError, ScopeAsk},
     record::Record,
@@ -20,11 +23,12 @@ const LANES: usize = 64;
 pub(super) struct Lending {
     lanes: [Mutex<()>; LANES],
     pub(super) recall_max: Duration,
+    pub(super) denials: Denials,
 }
 
 impl Lending {
     pub(super) fn new(recall_max: Duration) -> Self {
-        Self { lanes: std::array::from_fn(|_| Mutex::new(())), recall_max }
+        Self { lanes: std::array::from_fn(|_| Mutex::new(())), recall_max, denials: Denials::default() }
     }
 
     fn lane(&self, account_id: AccountId) -> &Mutex<()> {
@@ -34,32 +38,59 @@ impl Lending {
 }
 
 impl Node {
-    /// Sets quota aside for a call: `amount`, or what can be had of it down to `floor`. The facts name the accounts;
-    /// leases and the amount are filled in here.
-    ///
-    /// # Errors
-    /// When there is too little, the ledger is away, or nothing can be written down.
-    pub async fn reserve(
+    /// Sets quota aside for a call and says so in the journal.
+    pub(super) async fn set_aside(
         &self,
         facts: CallFacts,
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {
         self.admits()?;
-        // All of it first: less is only taken once the ledger has said that there is no more.
-        if let Reply::Reserved(reserved) = self.reserve_here(facts.clone(), amount, amount)? {
-            return Ok(reserved);
-        }
         let payer = facts.scopes.first().map_or(AccountId::SUSPENSE, |scope| scope.account_id);
+        self.lend(payer, amount, floor, |least| self.reserve_here(facts.clone(), amount, least)).await
+    }
+
+    /// Sets more aside for a call that outgrows what was: `amount`, or what can be had of it down to `floor`.
+    ///
+    /// # Errors
+    /// When there is too little, the ledger is away, or nothing can be written down: what was set aside before stands.
+    pub async fn extend(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Nanos, ReserveError> {
+        self.admits()?;
+        let payer = self.inner.lock().state.payer(call).unwrap_or(AccountId::SUSPENSE);
+        self.lend(payer, amount, floor, |least| self.extend_here(call, amount, least)).await
+    }
+
+    /// Has `hold` done, which takes `amount`, or what there is down to what it is given: from the leases at hand, else
+    /// from what the ledger grants.
+    async fn lend(
+        &self,
+        payer: AccountId,
+        amount: Nanos,
+        floor: Nanos,
+        hold: impl Fn(Nanos) -> Result<Reply, NodeError> + Send + Sync,
+    ) -> Result<Nanos, ReserveError> {
+        // All of it first: less is only taken once the ledger has said that there is no more.
+        let short = match hold(amount)? {
+            Reply::Reserved(reserved) => return Ok(reserved),
+            Reply::Short(short) => short,
+            Reply::Done => return Err(ReserveError::Contended),
+        };
+        if let Some(refused) = self.denied(&short, floor) {
+            return last_resort(&hold, floor, refused);
+        }
         let _turn = self.lending.lane(payer).lock().await;
         let mut recalled = false;
         let mut least = amount;
         for _ in 0..TRIES_MAX {
-            let short = match self.reserve_here(facts.clone(), amount, least)? {
+            let short = match hold(least)? {
                 Reply::Reserved(reserved) => return Ok(reserved),
                 Reply::Short(short) => short,
                 Reply::Done => return Err(ReserveError::Contended),
             };
+            // Whoever had the turn before may have been refused.
+            if let Some(refused) = self.denied(&short, floor) {
+                return last_resort(&hold, floor, refused);
+            }
             match self.borrow(&short, amount, least).await {
                 Ok(()) => {}
                 // Idle quota goes home first; then what there is will do.
@@ -69,27 +100,14 @@ impl Node {
                     recalled = true;
                     least = floor;
                 }
-                Err(refused) => return self.last_resort(facts, amount, floor, refused),
+                Err(refused) => return last_resort(&hold, floor, refused),
             }
         }
         Err(ReserveError::Contended)
     }
 
-    /// What the leases at hand still hold, when the ledger gives nothing.
-    fn last_resort(
-        &self,
-        facts: CallFacts,
-        amount: Nanos,
-        floor: Nanos,
-        refused: GrantError,
-    ) -> Result<Nanos, ReserveError> {
-        match self.reserve_here(facts, amount, floor)? {
-            Reply::Reserved(reserved) => Ok(reserved),
-            Reply::Short(_) | Reply::Done => Err(match refused {
-                GrantError::Refused { .. } => ReserveError::Insufficient(refused),
-                GrantError::Unavailable(_) => ReserveError::Ledger(refused),
-            }),
-        }
+    fn denied(&self, short: &[Shortage], floor: Nanos) -> Option<GrantError> {
+        self.lending.denials.of(short, floor, self.clock.boot_ms())
     }
 
     async fn borrow(&self, short: &[Shortage], need: Nanos, floor: Nanos) -> Result<(), GrantError> {
@@ -105,11 +123,17 @@ impl Node {
         let asked = Asked { node: self, leases };
         // Counted from before it is asked: the ledger counts from after.
         let asked_ms = self.clock.boot_ms();
-        let grants = match self.port.grant(Ask { journal_id: self.journal_id, scopes }).await {
+        let asking = self.lending.denials.asking();
+        let grants = match self.port.grant(Ask { journal_id: self.journal_id(), scopes }).await {
             Err(unknown @ GrantError::Unavailable(_)) => return Err(unknown),
-            answer => {
+            Err(GrantError::Refused { account_id, refusal }) => {
                 asked.answered();
-                answer?
+                asking.refused(account_id, &refusal, floor, self.clock.boot_ms());
+                return Err(GrantError::Refused { account_id, refusal });
+            }
+            Ok(grants) => {
+                asked.answered();
+                grants
             }
         };
         // A grant is no record: a lease that a dead process held is found at the ledger.
@@ -124,6 +148,21 @@ impl Node {
         self.take(Input::Recall { accounts })?;
         let after = self.inner.lock().journal.seq();
         Ok(after > before && self.upload_until(after).await)
+    }
+}
+
+/// What the leases at hand still hold, when the ledger gives nothing.
+fn last_resort(
+    hold: &(impl Fn(Nanos) -> Result<Reply, NodeError> + Send + Sync),
+    floor: Nanos,
+    refused: GrantError,
+) -> Result<Nanos, ReserveError> {
+    match hold(floor)? {
+        Reply::Reserved(reserved) => Ok(reserved),
+        Reply::Short(_) | Reply::Done => Err(match refused {
+            GrantError::Refused { .. } => ReserveError::Insufficient(refused),
+            GrantError::Unavailable(_) => ReserveError::Ledger(refused),
+        }),
     }
 }
 

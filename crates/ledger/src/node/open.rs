@@ -2,15 +2,28 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
+use domain::JournalId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Node, NodeClock, NodeError, NodeOptions, lend::Lending, upload, write::Inner};
-use crate::{journal::Journal, port::LedgerPort, record::Record, step::Replay};
+use super::{
+    Node, NodeClock, NodeError, NodeOptions,
+    anew::{self, Course, Departure, Unsent},
+    durable::Syncer,
+    lend::Lending,
+    upload::Place,
+    write::Inner,
+};
+use crate::{
+    journal::{Journal, JournalError, JournalOptions, Reader},
+    port::{LedgerPort, Standing},
+    record::Record,
+    step::Replay,
+};
 
 impl Node {
     /// Opens the journal, ends the calls that a dead process left open, brings everything home and gives back the
-    /// leases that it held.
+    /// leases that it held. Where the ledger knows another journal by this name, a new one begins.
     ///
     /// # Errors
     /// When the journal cannot be used, or the ledger does not take it in.
@@ -20,34 +33,83 @@ impl Node {
         clock: Arc<dyn NodeClock>,
     ) -> Result<Arc<Self>, NodeError> {
         let mut replay = Replay::default();
-        let mut journal =
-            Journal::open(&options.dir, options.new_journal_id, options.segment_bytes, |_, record| {
-                replay.take(record);
-            })?;
-        let journal_id = journal.id();
-        let cursor = port.cursor(journal_id).await?;
-        // Before anything is added: a disk that was rolled back could catch up with the ledger's count by that.
-        let place = upload::place_of(&journal, cursor)?;
-        for ending in replay.endings(&options.boot_id, clock.wall()) {
-            journal.append(&ending)?;
-        }
-        let inner = Inner::start(journal, options.boot_id, clock.wall())?;
+        let mut journal = Journal::open(options.journal(), |_, record| replay.take(record))?;
+        let leases_of = journal.id();
+        let known = port.cursor(leases_of).await?;
+        let endings = replay.endings(&options.boot_id, clock.wall());
+        let stood = stand(&mut journal, known, &endings, &*clock)?;
+        let ingested = if stood.reader.is_some() { known.cursor.seq } else { 0 };
+        journal.came_home(ingested, known.log_id);
+        let inner = Arc::new(Mutex::new(Inner::start(journal, options.boot_id, clock.wall())?));
         let node = Arc::new(Self {
-            inner: Mutex::new(inner),
-            journal_id,
+            syncer: Arc::new(Syncer::new(Arc::clone(&inner), options.sync)),
+            inner,
+            place: tokio::sync::Mutex::new(Place::new(stood.reader, clock.boot_ms())),
             port,
             clock,
             broken: AtomicBool::new(false),
             lending: Lending::new(options.recall_max),
-            ingested: watch::Sender::new(cursor.seq),
-            place: tokio::sync::Mutex::new(Some(place)),
+            ingested: watch::Sender::new(ingested),
         });
         node.upload().await?;
-        // Only now: a lease that is given back before its charges have arrived would make them late.
-        for (account_id, lease_id) in node.port.open_leases(journal_id).await? {
-            node.inner.lock().write(Record::Close { account_id, lease_id })?;
+        if stood.holds_leases {
+            // Only now: a lease that is given back before its charges have arrived would make them late.
+            for (account_id, lease_id) in node.port.open_leases(leases_of).await? {
+                node.inner.lock().write(Record::Close { account_id, lease_id })?;
+            }
         }
         node.upload().await?;
         Ok(node)
     }
+}
+
+impl NodeOptions {
+    fn journal(&self) -> JournalOptions {
+        JournalOptions {
+            dir: self.dir.clone(),
+            new_id: self.new_journal_id,
+            boot_id: self.boot_id.clone(),
+            segment_bytes: self.segment_bytes,
+            bytes_max: self.journal_bytes_max,
+            disk: Arc::clone(&self.disk),
+        }
+    }
+}
+
+/// Where a journal stood when it was opened.
+struct Stood {
+    /// Where it is gone on with; `None` where another one has begun.
+    reader: Option<Reader>,
+    /// Whether the leases of the journal that was opened are this process' to give back. Where it was forked, whoever
+    /// goes on with it may be alive: the ledger takes them back once it hears of that one no more.
+    holds_leases: bool,
+}
+
+/// Writes how the open calls end, into this journal or into the one that takes its place.
+fn stand(
+    journal: &mut Journal,
+    known: Standing,
+    endings: &[Record],
+    clock: &dyn NodeClock,
+) -> Result<Stood, NodeError> {
+    if let Some(durable) = journal.lost().filter(|durable| known.cursor.seq < *durable) {
+        let (found, home) = (journal.seq(), known.cursor.seq);
+        return Err(JournalError::RolledBack { found, durable, home }.into());
+    }
+    anew::notice(journal, known);
+    let departure = match Course::of(journal, known.cursor)? {
+        Course::On(reader) => {
+            journal.append_all(endings).1?;
+            return Ok(Stood { reader: Some(reader), holds_leases: true });
+        }
+        Course::Departed(departure) => departure,
+    };
+    let (old, new): (JournalId, JournalId) = (journal.id(), clock.journal_id());
+    let unsent = Unsent::of(journal, departure, known)?;
+    let kept = journal.begin_anew(new, |journal| {
+        unsent.carry(journal)?;
+        journal.append_all(endings).1
+    })?;
+    anew::report(old, new, departure, &kept);
+    Ok(Stood { reader: None, holds_leases: matches!(departure, Departure::Retired { .. }) })
 }

@@ -1,13 +1,19 @@
 //! A node over a real ledger.
 
+mod anew;
 mod crash;
+mod denial;
+mod disk;
+mod durable;
+mod extend;
+mod full_disk;
 mod lend;
 mod random;
 
 use std::sync::Arc;
 
 use domain::{
-    AccountId, Nanos,
+    AccountId, Nanos, TimeStamp,
     account::{AttemptOutcome, Flag},
     price::Usage,
 };
@@ -15,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, NodeError, ReserveError};
-use crate::fixtures::{Ledger, PAYER, asked, attempt, call, nanos};
+use crate::fixtures::{Ledger, PAYER, asked, attempt, nanos, whole};
 
 /// Reserves for call `n` of the payer.
 async fn reserve(node: &Node, n: u128, amount: u64) -> Result<Nanos, ReserveError> {
@@ -33,18 +39,33 @@ async fn reserve_within(
 }
 
 fn sent(node: &Node, n: u128) {
-    node.sent(call(n), attempt(1, AttemptOutcome::Unknown)).unwrap();
+    drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
 }
 
 fn answered(node: &Node, n: u128, amount: u64) {
     sent(node, n);
-    node.attempt_ended(call(n), 1, AttemptOutcome::Billed).unwrap();
+    node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
     settle(node, n, amount, Vec::new()).unwrap();
 }
 
 fn settle(node: &Node, n: u128, amount: u64, flags: Vec<Flag>) -> Result<(), NodeError> {
     let usage = Usage { input_tokens: amount, ..Usage::default() };
-    node.settle(call(n), usage, nanos(amount), flags)
+    node.settle(whole(n), usage, nanos(amount), flags)
+}
+
+/// The process dies. What it was asking of the disk comes to its end first: until then it has the directory.
+async fn die(ledger: &Ledger, node: Arc<Node>) {
+    drop(node);
+    let lock = std::fs::File::open(ledger.journal_dir().join("lock")).unwrap();
+    while lock.try_lock().is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The amount and the flags of every charge.
+async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
+    let amounts = ledger.charges().await.into_iter();
+    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
 }
 
 /// A node at work, until it is told to stop.
@@ -94,9 +115,9 @@ async fn a_call_whose_only_attempt_was_unbilled_is_voided_and_costs_nothing() {
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    assert!(matches!(node.void(call(1)), Err(NodeError::Step(_))), "it may have been billed");
-    node.attempt_ended(call(1), 1, AttemptOutcome::Unbilled).unwrap();
-    node.void(call(1)).unwrap();
+    assert!(matches!(node.void(whole(1)), Err(NodeError::Step(_))), "it may have been billed");
+    node.attempt_ended(whole(1), 1, AttemptOutcome::Unbilled).unwrap();
+    node.void(whole(1)).unwrap();
     node.upload().await.unwrap();
     assert!(ledger.charges().await.is_empty());
     assert_eq!(reserve(&node, 2, 60).await.unwrap(), nanos(60), "what it held is room again");
@@ -110,8 +131,8 @@ async fn a_call_ends_once() {
     assert!(matches!(reserve(&node, 1, 10).await, Err(ReserveError::Node(NodeError::Step(_)))));
     answered(&node, 1, 25);
     assert!(settle(&node, 1, 25, Vec::new()).is_err());
-    assert!(node.void(call(1)).is_err());
-    assert!(node.sent(call(1), attempt(2, AttemptOutcome::Unknown)).is_err());
+    assert!(node.void(whole(1)).is_err());
+    assert!(node.sent(whole(1), attempt(2, AttemptOutcome::Unknown)).is_err());
     node.upload().await.unwrap();
     assert_eq!(ledger.account(PAYER).await.posted_nanos, 25);
 }

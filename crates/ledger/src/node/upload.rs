@@ -1,16 +1,18 @@
 //! Bringing the journal home: what is durable is uploaded, in order, as far as the ledger's cursor says it is not there.
 
 use std::{
-    fs::File,
     io,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use super::{Node, NodeError};
+use super::{
+    Node, NodeError,
+    anew::{self, Course},
+};
 use crate::{
-    journal::{Framed, Journal, JournalError, Reader},
-    port::{Cursor, IngestError, RECORDS_MAX},
+    journal::{Framed, JournalError, Reader},
+    port::{RECORDS_MAX, Standing},
     step::Input,
 };
 
@@ -20,6 +22,11 @@ const SYNC_EVERY: Duration = Duration::from_millis(50);
 const TICK_EVERY: Duration = Duration::from_millis(500);
 /// How long ingested files are kept: from them a restored ledger is filled again.
 const KEEP: Duration = Duration::from_hours(24);
+/// How often the ledger is asked what it has where there is nothing to bring it, in milliseconds: a restore shows, and the
+/// ledger hears that this journal lives.
+const ASK_EVERY_MS: u64 = 10_000;
+/// The most journals in one upload: this one, and one that takes its place.
+const JOURNALS_MAX: usize = 2;
 /// The most bytes of records in one upload, beside the last one.
 const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -44,11 +51,10 @@ impl Node {
     }
 
     pub(super) async fn upload_or_report(&self) {
-        let Err(error) = self.upload().await else { return };
-        // What cannot be brought home must not grow.
-        let forked = matches!(error, NodeError::Ingest(IngestError::Fork { .. }));
-        self.broken.fetch_or(forked, Ordering::AcqRel);
-        tracing::error!(%error, journal_id = %self.journal_id, "the journal was not brought home; trying again");
+        if let Err(error) = self.upload().await {
+            let journal_id = self.journal_id();
+            tracing::error!(%error, %journal_id, "the journal was not brought home; trying again");
+        }
     }
 
     pub(super) fn tidy(&self) {
@@ -59,7 +65,7 @@ impl Node {
         let kept = inner.journal.prepare().and_then(|()| inner.retire(ingested, KEEP, self.clock.wall()));
         drop(inner);
         if let Err(error) = given_back.and_then(|()| kept.map_err(NodeError::from)) {
-            tracing::error!(%error, journal_id = %self.journal_id, "the journal cannot be kept tidy");
+            tracing::error!(%error, journal_id = %self.journal_id(), "the journal cannot be kept tidy");
         }
     }
 
@@ -71,62 +77,124 @@ impl Node {
         matches!(there, Ok(Ok(_)))
     }
 
-    /// Makes what was written durable and uploads it.
+    /// Makes what was written durable and uploads what is.
     pub(super) async fn upload(&self) -> Result<(), NodeError> {
         let mut place = self.place.lock().await;
-        let (files, durable) = {
-            let mut inner = self.inner.lock();
-            if inner.journal.seq() == *self.ingested.borrow() {
-                return Ok(());
+        if !self.has_to_upload(&place) {
+            return Ok(());
+        }
+        let synced = self.sync().await;
+        // What is durable comes home whatever became of the rest.
+        for _ in 0..JOURNALS_MAX {
+            match self.bring_home(&mut place).await? {
+                Home::Reached => break,
+                Home::BegunAnew => place.reader = None,
             }
-            inner.journal.unsynced()
+        }
+        synced
+    }
+
+    fn has_to_upload(&self, place: &Place) -> bool {
+        let inner = self.inner.lock();
+        !inner.journal.is_durable()
+            || inner.journal.seq() != *self.ingested.borrow()
+            || self.broken.load(Ordering::Acquire)
+            || self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
+    }
+
+    async fn bring_home(&self, place: &mut Place) -> Result<Home, NodeError> {
+        let (journal_id, durable) = {
+            let inner = self.inner.lock();
+            (inner.journal.id(), inner.journal.durable().seq)
         };
-        self.sync(files).await?;
-        let mut cursor = self.port.cursor(self.journal_id).await?;
-        // An answer may have been lost, or the ledger restored: what it says is what it has.
-        self.ingested.send_replace(cursor.seq);
+        let known = self.port.cursor(journal_id).await?;
+        place.asked_ms = self.clock.boot_ms();
         // What fails on the way leaves no place: the next upload looks for it anew.
-        let mut reader = match place.take().filter(|reader| is_at(reader, cursor)) {
-            Some(reader) => reader,
-            None => place_of(&self.inner.lock().journal, cursor)?,
-        };
+        let Some(mut reader) = self.place_at(place.reader.take(), known)? else { return Ok(Home::BegunAnew) };
+        // An answer may have been lost, or the ledger restored: what it says is what it has.
+        self.came_home(known.cursor.seq, known);
+        let mut cursor = known.cursor;
         while cursor.seq < durable {
             let records = batch(&mut reader, durable)?;
             if records.is_empty() {
                 break;
             }
-            cursor = self.port.ingest(self.journal_id, records).await?;
-            self.ingested.send_replace(cursor.seq);
+            cursor = self.port.ingest(journal_id, records).await?;
+            self.came_home(cursor.seq, known);
         }
-        *place = Some(reader);
+        place.reader = Some(reader);
+        Ok(Home::Reached)
+    }
+
+    /// Where the journal goes on after what the ledger has; `None` where it could not and another one has begun.
+    fn place_at(&self, reader: Option<Reader>, known: Standing) -> Result<Option<Reader>, NodeError> {
+        if let Some(reader) = reader.filter(|reader| reader.at() == known.cursor) {
+            return Ok(Some(reader));
+        }
+        let course = {
+            let inner = self.inner.lock();
+            anew::notice(&inner.journal, known);
+            Course::of(&inner.journal, known.cursor)?
+        };
+        match course {
+            Course::On(reader) => Ok(Some(reader)),
+            Course::Departed(departure) => {
+                // Until it has: what cannot be brought home must not grow.
+                self.begin_anew(departure, known).inspect_err(|_| self.fail())?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn came_home(&self, seq: u64, known: Standing) {
+        self.inner.lock().journal.came_home(seq, known.log_id);
+        self.ingested.send_replace(seq);
+    }
+
+    /// Nothing new is reserved on a disk that fails, until it has kept everything that it was given.
+    async fn sync(&self) -> Result<(), NodeError> {
+        let syncer = Arc::clone(&self.syncer);
+        let synced = tokio::task::spawn_blocking(move || syncer.sync()).await;
+        match synced.map_err(|error| JournalError::from(io::Error::other(error))).flatten() {
+            Ok(()) => self.mend(),
+            Err(error) => {
+                self.fail();
+                return Err(error.into());
+            }
+        }
         Ok(())
     }
 
-    /// What a disk would not keep is uploaded by the next round all the same, while it can still be read; but nothing
-    /// new is reserved on such a disk.
-    async fn sync(&self, files: Vec<Arc<File>>) -> Result<(), JournalError> {
-        let synced =
-            tokio::task::spawn_blocking(move || files.iter().try_for_each(|file| file.sync_data())).await;
-        synced.map_err(io::Error::other).and_then(|synced| synced).map_err(|error| {
-            self.broken.store(true, Ordering::Release);
-            error.into()
-        })
+    /// Takes reservations again once everything is written and durable, and there is room for more.
+    fn mend(&self) {
+        if !self.broken.load(Ordering::Acquire) {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        let whole = inner.catch_up().is_ok() && inner.journal.is_durable() && inner.journal.prepare().is_ok();
+        if whole && self.broken.swap(false, Ordering::AcqRel) {
+            tracing::warn!(journal_id = %inner.journal.id(), "the disk keeps the journal again: reservations are taken");
+        }
     }
 }
 
-/// Where the journal goes on after what the ledger has. A ledger that has another record than this journal there, or
-/// one that this journal lacks, was given it by a copy of this journal: this disk was rolled back.
-pub(super) fn place_of(journal: &Journal, cursor: Cursor) -> Result<Reader, NodeError> {
-    let fork = || IngestError::Fork { journal_id: journal.id(), seq: cursor.seq };
-    if cursor.seq > journal.seq() {
-        return Err(fork().into());
-    }
-    let reader = journal.reader(cursor.seq)?;
-    if is_at(&reader, cursor) { Ok(reader) } else { Err(fork().into()) }
+/// Where an upload goes on.
+pub(super) struct Place {
+    reader: Option<Reader>,
+    /// When the ledger was asked last.
+    asked_ms: u64,
 }
 
-fn is_at(reader: &Reader, cursor: Cursor) -> bool {
-    reader.seq() == cursor.seq && reader.link() == cursor.link
+impl Place {
+    pub(super) const fn new(reader: Option<Reader>, asked_ms: u64) -> Self {
+        Self { reader, asked_ms }
+    }
+}
+
+/// How far an upload came.
+enum Home {
+    Reached,
+    BegunAnew,
 }
 
 fn batch(reader: &mut Reader, until: u64) -> Result<Vec<Framed>, JournalError> {

@@ -2,7 +2,7 @@
 
 use domain::{
     Nanos, TimeStamp,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag, Settlement},
+    account::{Attempt, AttemptOutcome, CallFacts, Extension, Flag, Settlement},
     price::Usage,
 };
 
@@ -31,6 +31,7 @@ impl OpenCall {
 
     pub(super) const fn was_written(&mut self, seq: u64) {
         self.stands_at = seq;
+        self.repeated_at = None;
     }
 
     /// Whether it is still only where files are about to go, of which `last_seq` is the last record.
@@ -59,6 +60,17 @@ impl OpenCall {
             .collect()
     }
 
+    pub(super) fn extend(&mut self, extension: Extension) {
+        self.facts.reserved = self.facts.reserved.plus(extension.amount);
+        self.facts.extensions.push(extension);
+    }
+
+    pub(super) fn retract(&mut self) -> Option<Extension> {
+        let extension = self.facts.extensions.pop()?;
+        self.facts.reserved = self.facts.reserved.minus(extension.amount);
+        Some(extension)
+    }
+
     /// An attempt that was named before is the same one, said again.
     pub(super) fn sent(&mut self, attempt: Attempt) {
         match self.attempts.iter_mut().find(|known| known.attempt == attempt.attempt) {
@@ -85,6 +97,8 @@ impl OpenCall {
         flags: Vec<Flag>,
         ended_at: TimeStamp,
     ) -> Settlement {
+        // A clock that was set back in between must not make a call end before it began.
+        let ended_at = ended_at.max(self.facts.started_at);
         Settlement { facts: self.facts, attempts: self.attempts, usage, amount, flags, ended_at }
     }
 

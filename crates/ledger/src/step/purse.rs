@@ -45,6 +45,12 @@ impl Purse {
         self.leases.len()
     }
 
+    /// Each lease with what it holds, what was charged to it and what calls hold on it.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> impl Iterator<Item = (LeaseId, Nanos, Nanos, Nanos)> {
+        self.leases.iter().map(|lease| (lease.lease_id, lease.amount, lease.settled, lease.reserved))
+    }
+
     /// The most that one call can reserve now; `None` where nothing is known of the account.
     pub(super) fn most(&self, now_ms: u64) -> Option<Nanos> {
         if now_ms < self.unlimited_until_ms {
@@ -123,6 +129,11 @@ impl Purse {
             }
             true
         });
+    }
+
+    pub(super) fn has_expired(&self, lease_id: LeaseId, now_ms: u64) -> bool {
+        let held = self.leases.iter().find(|lease| lease.lease_id == lease_id);
+        held.is_none_or(|lease| now_ms >= lease.expires_ms)
     }
 
     pub(super) fn is_needed(&self, now_ms: u64) -> bool {

@@ -22,6 +22,11 @@ impl NodeState {
             .min()
     }
 
+    /// Every open call, as it would have to be written down in another journal.
+    pub(crate) fn repetitions(&self) -> Vec<(CallPart, Vec<Record>)> {
+        self.calls.iter().map(|(call, open)| (*call, open.repetition())).collect()
+    }
+
     /// The calls that a restart would not find without the records up to `last_seq`, each as it would have to be
     /// written down once more.
     pub(crate) fn expiring(&self, last_seq: u64) -> Vec<(CallPart, Vec<Record>)> {

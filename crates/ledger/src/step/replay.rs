@@ -42,6 +42,11 @@ impl Replay {
                     open.output_tokens = output_tokens;
                 }
             }
+            Record::Extend { call, extension } => {
+                if let Some((open, _)) = self.calls.get_mut(&call) {
+                    open.extend(extension);
+                }
+            }
             Record::Settle(settlement) => {
                 self.calls.remove(&CallPart::of(&settlement.facts));
             }

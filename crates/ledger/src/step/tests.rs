@@ -1,5 +1,8 @@
 //! What a node does with the quota it holds.
 
+mod anything;
+mod extend;
+
 use domain::{
     ChannelId, ChannelKeyId, ModelName, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, Flag},
@@ -9,13 +12,9 @@ use uuid::Uuid;
 
 use super::{Grant, Input, NodeState, Output, Replay, Reply, StepError};
 use crate::{
-    fixtures::{PAYER, call, facts, lease, nanos},
-    record::{CallPart, Record},
+    fixtures::{PAYER, facts, lease, nanos, whole},
+    record::Record,
 };
-
-fn part(n: u128) -> CallPart {
-    CallPart { call_id: call(n), part: 0 }
-}
 
 fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
     Attempt {
@@ -41,7 +40,7 @@ fn reserve(n: u128, amount: u64, floor: u64, now_ms: u64) -> Input {
 
 fn settle(n: u128, amount: u64) -> Input {
     Input::Settle {
-        call: part(n),
+        call: whole(n),
         usage: Box::new(Usage { input_tokens: amount, ..Usage::default() }),
         amount: nanos(amount),
         flags: Vec::new(),
@@ -135,20 +134,20 @@ fn an_unlimited_account_takes_no_lease_and_is_asked_about_again() {
 
 #[test]
 fn what_may_have_been_billed_cannot_be_voided() {
-    let sent = Input::Sent { call: part(1), attempt: attempt(1, AttemptOutcome::Unknown) };
-    let ended = Input::AttemptEnded { call: part(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
+    let sent = Input::Sent { call: whole(1), attempt: attempt(1, AttemptOutcome::Unknown) };
+    let ended = Input::AttemptEnded { call: whole(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
     let mut state = with([granted(1, 100), reserve(1, 10, 10, 1), sent]);
-    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap_err(), StepError::MayBeBilled(part(1)));
+    assert_eq!(state.step(Input::Void { call: whole(1) }).unwrap_err(), StepError::MayBeBilled(whole(1)));
     state.step(ended).unwrap();
-    let void = Output { records: vec![Record::Void { call: part(1) }], reply: Reply::Done };
-    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap(), void);
+    let void = Output { records: vec![Record::Void { call: whole(1) }], reply: Reply::Done };
+    assert_eq!(state.step(Input::Void { call: whole(1) }).unwrap(), void);
 }
 
 #[test]
 fn a_call_ends_once() {
     let mut state = with([granted(1, 100), reserve(1, 10, 10, 1), settle(1, 5)]);
-    assert_eq!(state.step(settle(1, 5)).unwrap_err(), StepError::NotOpen(part(1)));
-    assert_eq!(state.step(Input::Void { call: part(1) }).unwrap_err(), StepError::NotOpen(part(1)));
+    assert_eq!(state.step(settle(1, 5)).unwrap_err(), StepError::NotOpen(whole(1)));
+    assert_eq!(state.step(Input::Void { call: whole(1) }).unwrap_err(), StepError::NotOpen(whole(1)));
     assert_eq!(state.open_calls(), 0);
 }
 
@@ -173,7 +172,7 @@ fn reserved(n: u128) -> Record {
 }
 
 fn sent(n: u128, outcome: AttemptOutcome) -> Record {
-    Record::Sent { call: part(n), attempt: attempt(1, outcome) }
+    Record::Sent { call: whole(n), attempt: attempt(1, outcome) }
 }
 
 fn in_doubt(records: &[Record]) -> (Nanos, u64) {
@@ -184,13 +183,13 @@ fn in_doubt(records: &[Record]) -> (Nanos, u64) {
 
 #[test]
 fn a_call_that_sent_nothing_is_void_after_a_crash_but_in_doubt_after_a_power_loss() {
-    assert_eq!(replayed([reserved(1)], "boot"), [Record::Void { call: part(1) }]);
+    assert_eq!(replayed([reserved(1)], "boot"), [Record::Void { call: whole(1) }]);
     assert_eq!(in_doubt(&replayed([reserved(1)], "another")), (nanos(10), 0));
 }
 
 #[test]
 fn a_call_that_was_sent_is_settled_on_what_is_known_and_at_most_at_what_was_reserved() {
-    let progress = |output_tokens| Record::Progress { call: part(1), output_tokens };
+    let progress = |output_tokens| Record::Progress { call: whole(1), output_tokens };
     let crash = |output_tokens| {
         replayed([reserved(1), sent(1, AttemptOutcome::Unknown), progress(output_tokens)], "boot")
     };
@@ -200,26 +199,26 @@ fn a_call_that_was_sent_is_settled_on_what_is_known_and_at_most_at_what_was_rese
 
 #[test]
 fn a_call_whose_every_attempt_was_unbilled_is_void_after_a_crash() {
-    let ended = Record::AttemptEnded { call: part(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
+    let ended = Record::AttemptEnded { call: whole(1), attempt: 1, outcome: AttemptOutcome::Unbilled };
     let records = [reserved(1), sent(1, AttemptOutcome::Unknown), ended];
-    assert_eq!(replayed(records, "boot"), [Record::Void { call: part(1) }]);
+    assert_eq!(replayed(records, "boot"), [Record::Void { call: whole(1) }]);
 }
 
 #[test]
 fn a_call_that_ended_stays_ended_after_a_crash() {
     let settled = Record::Settle(Box::new(crate::fixtures::settlement(5)));
     assert_eq!(replayed([reserved(1), sent(1, AttemptOutcome::Unknown), settled], "boot"), []);
-    assert_eq!(replayed([reserved(1), Record::Void { call: part(1) }], "boot"), []);
+    assert_eq!(replayed([reserved(1), Record::Void { call: whole(1) }], "boot"), []);
 }
 
 #[test]
 fn a_call_that_is_written_down_once_more_stays_known_wherever_that_breaks_off() {
     let mut state = with([granted(1, 100), reserve(1, 100, 100, 1)]);
-    let sent = Input::Sent { call: part(1), attempt: attempt(1, AttemptOutcome::Unknown) };
-    let progress = Input::Progress { call: part(1), output_tokens: 5 };
+    let sent = Input::Sent { call: whole(1), attempt: attempt(1, AttemptOutcome::Unknown) };
+    let progress = Input::Progress { call: whole(1), output_tokens: 5 };
     let first: Vec<Record> =
         [sent, progress].into_iter().flat_map(|input| state.step(input).unwrap().records).collect();
-    state.was_written(part(1), 7);
+    state.was_written(whole(1), 7);
     assert!(state.expiring(6).is_empty());
     let (_, again) = state.expiring(7).remove(0);
     for length in 0..=again.len() {
@@ -233,8 +232,8 @@ fn a_call_that_is_written_down_once_more_stays_known_wherever_that_breaks_off() 
 fn a_call_is_needed_from_where_it_was_written_until_its_repetition_is_durable() {
     let mut state = with([granted(1, 100), reserve(1, 100, 100, 1)]);
     assert_eq!(NodeState::default().needed_from(9), None);
-    state.was_written(part(1), 7);
-    state.was_repeated(part(1), 20, 22);
+    state.was_written(whole(1), 7);
+    state.was_repeated(whole(1), 20, 22);
     assert!(state.expiring(7).is_empty(), "once is enough");
     assert_eq!(state.needed_from(21), Some(7));
     assert_eq!(state.needed_from(22), Some(20));
@@ -246,5 +245,5 @@ fn a_process_that_says_again_under_which_boot_it_runs_means_the_calls_that_are_o
     let mut replay = Replay::default();
     replay.take(reserved(1));
     replay.take(Record::Started { boot_id: "boot".into(), at: TimeStamp::default() });
-    assert_eq!(replay.endings("boot", TimeStamp::default()), [Record::Void { call: part(1) }]);
+    assert_eq!(replay.endings("boot", TimeStamp::default()), [Record::Void { call: whole(1) }]);
 }

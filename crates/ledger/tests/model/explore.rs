@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::{
     invariants::broken,
     node::{self, Next},
-    state::{LeaseState, Scope, State, Upstream},
+    state::{LeaseState, Record, Scope, State, Upstream},
 };
 
 /// What an exploration found.
@@ -73,7 +73,10 @@ fn provider(scope: &Scope, state: &State, next: &mut Next) {
         if *upstream != Upstream::Called {
             continue;
         }
-        let amounts: &[u8] = if scope.overshoot { &[1, 3] } else { &[1, 2] };
+        let extended = |record: &Record| matches!(record, Record::Extend(of, _) if of == call);
+        let may_outgrow = scope.outgrowth.needs_no_extension()
+            || state.nodes[usize::from(call.0)].journal.iter().any(extended);
+        let amounts: &[u8] = if may_outgrow { &[1, 3] } else { &[1, 2] };
         let outcomes = amounts.iter().map(|amount| Upstream::Billed(*amount)).chain([Upstream::Failed]);
         for outcome in outcomes {
             let mut after = state.clone();
@@ -92,7 +95,11 @@ fn reclaims(scope: &Scope, state: &State, next: &mut Next) {
         if spending && !scope.skew {
             continue;
         }
-        let flying = node.alive && node.flights.iter().any(|flight| flight.lease == lease.id);
+        let flying = node.alive
+            && node
+                .flights
+                .iter()
+                .any(|flight| flight.lease == lease.id || flight.extended == Some(lease.id));
         let same = lease.journal == (lease.id.0, node.disk);
         let behind = same && usize::from(state.ledger.cursor(lease.journal)) < node.journal.len();
         if (flying || behind) && !scope.partition && !scope.skew {

@@ -1,7 +1,7 @@
 //! The ledger's moves: granting, ingest, reclaim.
 
 use super::state::{
-    Call, ESTIMATE, JournalId, LEASE, Lease, LeaseId, LeaseState, Ledger, Mutant, Record, Scope,
+    Call, ESTIMATE, EXTENSION, JournalId, LEASE, Lease, LeaseId, LeaseState, Ledger, Mutant, Record, Scope,
 };
 
 impl Ledger {
@@ -38,9 +38,11 @@ impl Ledger {
                 continue;
             }
             match records[usize::from(seq) - 1] {
-                Record::Settle(call, lease, amount) => self.settle(scope, call, lease, amount),
+                Record::Settle(call, lease, amount, extended) => {
+                    self.settle(scope, call, (lease, extended), amount);
+                }
                 Record::Close(lease) => self.end(lease, LeaseState::Closed),
-                Record::Reserve(..) | Record::Sent(_) | Record::Void(_) => {}
+                Record::Reserve(..) | Record::Sent(_) | Record::Extend(..) | Record::Void(_) => {}
             }
         }
         self.cursors.retain(|(of, _)| *of != journal);
@@ -49,25 +51,37 @@ impl Ledger {
         true
     }
 
-    fn settle(&mut self, scope: &Scope, call: Call, lease: LeaseId, amount: u8) {
+    fn settle(&mut self, scope: &Scope, call: Call, leases: (LeaseId, Option<LeaseId>), amount: u8) {
         self.events.push((call, amount));
         self.events.sort_unstable();
         let accounts = if scope.is(Mutant::FirstAccountOnly) { 1 } else { self.posted.len() };
         for posted in self.posted.iter_mut().take(accounts) {
             *posted += amount;
         }
-        self.overshot += amount.saturating_sub(ESTIMATE);
-        let mut freed = 0;
-        if let Some(lease) = self.leases.iter_mut().find(|l| l.id == lease && l.state == LeaseState::Open) {
-            freed = amount.min(lease.amount - lease.settled);
-            lease.settled += freed;
-        }
+        let (lease, extended) = leases;
+        let extension = if extended.is_some() { EXTENSION } else { 0 };
+        let overshot = amount.saturating_sub(ESTIMATE + extension);
+        self.overshot += overshot;
+        // What is beyond all that was set aside goes to the first.
+        let later = amount.saturating_sub(ESTIMATE).min(extension);
+        let first_only = scope.is(Mutant::FirstLeaseOnly);
+        let (first, later) = if first_only { (amount, 0) } else { (amount - later, later) };
+        let freed = self.free(lease, first) + extended.map_or(0, |lease| self.free(lease, later));
         if !scope.is(Mutant::NeverFrees) {
             for pending in &mut self.pending {
                 *pending -= freed;
             }
         }
-        self.late += (amount - freed).min(ESTIMATE.min(amount));
+        self.late += (amount - freed).min((ESTIMATE + extension).min(amount));
+    }
+
+    /// What a lease that is open has left of `amount`: that is pending no longer.
+    fn free(&mut self, lease: LeaseId, amount: u8) -> u8 {
+        let open = self.leases.iter_mut().find(|l| l.id == lease && l.state == LeaseState::Open);
+        let Some(lease) = open else { return 0 };
+        let freed = amount.min(lease.amount - lease.settled);
+        lease.settled += freed;
+        freed
     }
 
     pub(crate) fn end(&mut self, id: LeaseId, how: LeaseState) {

@@ -1,6 +1,8 @@
 //! A node's moves, and what befalls it.
 
-use super::state::{ESTIMATE, Flight, HeldLease, Mutant, Node, Record, Scope, State, Sync, Upstream};
+use super::state::{
+    ESTIMATE, EXTENSION, Flight, HeldLease, Mutant, Node, Record, Scope, State, Sync, Upstream,
+};
 
 /// A state that can follow, and by which move.
 pub(crate) type Next = Vec<(State, String)>;
@@ -47,7 +49,7 @@ fn asks(scope: &Scope, state: &State, k: usize, next: &mut Next) {
 fn reserves(scope: &Scope, state: &State, k: usize, next: &mut Next) {
     let node = &state.nodes[k];
     for call in scope.calls().filter(|(of, _)| usize::from(*of) == k) {
-        let begun = |record: &Record| matches!(record, Record::Reserve(of, _) | Record::Settle(of, _, _) | Record::Void(of) if *of == call);
+        let begun = |record: &Record| matches!(record, Record::Reserve(of, _) | Record::Settle(of, ..) | Record::Void(of) if *of == call);
         let flying = node.flights.iter().any(|flight| flight.call == call);
         if flying || node.journal.iter().any(begun) || state.upstream(call) != Upstream::Untouched {
             continue;
@@ -62,6 +64,7 @@ fn reserves(scope: &Scope, state: &State, k: usize, next: &mut Next) {
                 node.flights.push(Flight {
                     call,
                     lease: node.leases[index].id,
+                    extended: None,
                     sent: false,
                     dispatched: false,
                 });
@@ -106,6 +109,25 @@ fn flies(scope: &Scope, state: &State, k: usize, next: &mut Next) {
             }
             Upstream::Called => {}
         }
+        if scope.outgrowth.extends() && flight.dispatched && flight.extended.is_none() {
+            extends(state, k, index, next);
+        }
+    }
+}
+
+/// Sets more aside, on whichever lease has room.
+fn extends(state: &State, k: usize, index: usize, next: &mut Next) {
+    let call = state.nodes[k].flights[index].call;
+    for (held, lease) in state.nodes[k].leases.iter().enumerate() {
+        if !lease.usable || lease.room < EXTENSION {
+            continue;
+        }
+        let extended = with(state, k, |node| {
+            node.leases[held].room -= EXTENSION;
+            node.flights[index].extended = Some(lease.id);
+            node.journal.push(Record::Extend(call, lease.id));
+        });
+        next.push((extended, format!("extend {call:?} on {:?}", lease.id)));
     }
 }
 
@@ -123,11 +145,20 @@ fn may_dispatch(scope: &Scope, node: &Node, flight: Flight) -> bool {
 fn ended(_scope: &Scope, state: &State, k: usize, index: usize, amount: Option<u8>) -> State {
     with(state, k, |node| {
         let flight = node.flights.remove(index);
-        if let Some(lease) = node.leases.iter_mut().find(|lease| lease.id == flight.lease) {
-            lease.room += ESTIMATE.saturating_sub(amount.unwrap_or(0));
+        let amount_used = amount.unwrap_or(0);
+        let extension = if flight.extended.is_some() { EXTENSION } else { 0 };
+        let later = amount_used.saturating_sub(ESTIMATE).min(extension);
+        let left = [
+            (Some(flight.lease), ESTIMATE.saturating_sub(amount_used - later)),
+            (flight.extended, extension - later),
+        ];
+        for (id, left) in left {
+            if let Some(lease) = node.leases.iter_mut().find(|lease| Some(lease.id) == id) {
+                lease.room += left;
+            }
         }
         node.journal.push(match amount {
-            Some(amount) => Record::Settle(flight.call, flight.lease, amount),
+            Some(amount) => Record::Settle(flight.call, flight.lease, amount, flight.extended),
             None => Record::Void(flight.call),
         });
     })
@@ -142,7 +173,9 @@ fn gives_back(scope: &Scope, state: &State, k: usize, next: &mut Next) {
                 format!("expire {:?}", lease.id),
             ));
         }
-        let in_use = node.flights.iter().any(|flight| flight.lease == lease.id);
+        let extends =
+            |flight: &Flight| flight.extended == Some(lease.id) && !scope.is(Mutant::CloseExtension);
+        let in_use = node.flights.iter().any(|flight| flight.lease == lease.id || extends(flight));
         let closed = node.journal.contains(&Record::Close(lease.id));
         let mutant = scope.is(Mutant::CloseInUse);
         if !closed && ((!lease.usable && !in_use) || mutant) {
@@ -190,12 +223,14 @@ fn restarts(scope: &Scope, state: &State, k: usize, next: &mut Next) {
         let endings: Vec<Record> = open_calls(&node.journal)
             .into_iter()
             .map(|(call, lease)| {
+                let extended = extended(&node.journal, call);
+                let most = ESTIMATE + if extended.is_some() { EXTENSION } else { 0 };
                 let sent = node.journal.contains(&Record::Sent(call));
                 let trusted = !node.rebooted || scope.is(Mutant::VoidAfterPowerLoss);
                 if scope.is(Mutant::VoidInDoubt) || (!sent && trusted) {
                     Record::Void(call)
                 } else {
-                    Record::Settle(call, lease, ESTIMATE)
+                    Record::Settle(call, lease, most, extended)
                 }
             })
             .collect();
@@ -233,13 +268,20 @@ fn open_calls(journal: &[Record]) -> Vec<(super::state::Call, super::state::Leas
     let ended = |call| {
         journal
             .iter()
-            .any(|record| matches!(record, Record::Settle(of, _, _) | Record::Void(of) if *of == call))
+            .any(|record| matches!(record, Record::Settle(of, ..) | Record::Void(of) if *of == call))
     };
     let reserved = journal.iter().filter_map(|record| match record {
         Record::Reserve(call, lease) => Some((*call, *lease)),
         _ => None,
     });
     reserved.filter(|(call, _)| !ended(*call)).collect()
+}
+
+fn extended(journal: &[Record], call: super::state::Call) -> Option<super::state::LeaseId> {
+    journal.iter().find_map(|record| match record {
+        Record::Extend(of, lease) if *of == call => Some(*lease),
+        _ => None,
+    })
 }
 
 fn syncs(state: &State, k: usize, next: &mut Next) {

@@ -2,6 +2,8 @@
 
 /// What a call is estimated to cost.
 pub(crate) const ESTIMATE: u8 = 2;
+/// What is set aside for a call that outgrows its estimate.
+pub(crate) const EXTENSION: u8 = 1;
 /// The most that one lease holds.
 pub(crate) const LEASE: u8 = 2;
 
@@ -16,6 +18,28 @@ pub(crate) enum Sync {
     ReserveOnly,
 }
 
+/// Whether calls cost more than their estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outgrowth {
+    Never,
+    /// They may, and nothing is done about it.
+    Unseen,
+    /// Only once they were extended, on whichever lease has room.
+    Extended,
+    /// They may be extended, and outgrow their estimate whether they were or not.
+    Either,
+}
+
+impl Outgrowth {
+    pub(crate) fn extends(self) -> bool {
+        matches!(self, Self::Extended | Self::Either)
+    }
+
+    pub(crate) fn needs_no_extension(self) -> bool {
+        matches!(self, Self::Unseen | Self::Either)
+    }
+}
+
 /// A broken variant of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutant {
@@ -27,6 +51,8 @@ pub(crate) enum Mutant {
     FirstAccountOnly,
     IngestUnsynced,
     NeverFrees,
+    CloseExtension,
+    FirstLeaseOnly,
 }
 
 /// What is explored: sizes, and what may go wrong how often.
@@ -44,7 +70,7 @@ pub(crate) struct Scope {
     pub(crate) restores: u8,
     pub(crate) partition: bool,
     pub(crate) skew: bool,
-    pub(crate) overshoot: bool,
+    pub(crate) outgrowth: Outgrowth,
     pub(crate) sync: Sync,
     pub(crate) mutant: Option<Mutant>,
 }
@@ -61,7 +87,7 @@ impl Default for Scope {
             restores: 0,
             partition: false,
             skew: false,
-            overshoot: false,
+            outgrowth: Outgrowth::Never,
             sync: Sync::Os,
             mutant: None,
         }
@@ -90,7 +116,9 @@ pub(crate) type JournalId = (u8, u8);
 pub(crate) enum Record {
     Reserve(Call, LeaseId),
     Sent(Call),
-    Settle(Call, LeaseId, u8),
+    Extend(Call, LeaseId),
+    /// What it cost, on which lease, and on which it was extended.
+    Settle(Call, LeaseId, u8, Option<LeaseId>),
     Void(Call),
     Close(LeaseId),
 }
@@ -106,6 +134,8 @@ pub(crate) struct HeldLease {
 pub(crate) struct Flight {
     pub(crate) call: Call,
     pub(crate) lease: LeaseId,
+    /// The lease that it was extended on.
+    pub(crate) extended: Option<LeaseId>,
     /// `Sent` is in the journal.
     pub(crate) sent: bool,
     /// Its first byte has left.

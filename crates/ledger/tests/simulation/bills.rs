@@ -64,7 +64,7 @@ impl World<'_> {
         let right = match doubt {
             Doubt::Answered => answered == Some(&amount),
             Doubt::Unanswered => answered.is_none() && amount == 0,
-            Doubt::Died => amount == cost(story.progress()).get().min(story.reserved),
+            Doubt::Died => amount == cost(story.progress()).get().min(story.reserved()),
         };
         holds(Rule::Charged, right, || {
             format!(
@@ -86,13 +86,16 @@ impl World<'_> {
 /// What the journal says.
 fn as_written(story: &Story, seq: u64, amount: u64, doubt: Doubt, charge: &Deduction) -> Checked {
     let has = |flag| charge.flags.contains(&flag);
+    // An account that was drawn on twice is named once for each of its leases.
     let charged = charge.charges.iter().map(|charge| charge.suspense_of.unwrap_or(charge.account_id));
+    let mut charged: Vec<_> = charged.collect();
+    charged.dedup();
     let right = charge.seq == seq
         && charge.amount_nanos.get() == amount
-        && charge.reserved_nanos.get() == story.reserved
-        && charged.eq(story.accounts.iter().copied())
+        && charge.reserved_nanos.get() == story.reserved()
+        && charged == story.accounts
         && has(Flag::InDoubt) == (doubt == Doubt::Died)
         && has(Flag::Unanswered) == (doubt == Doubt::Unanswered)
-        && has(Flag::Overshoot) == (amount > story.reserved);
+        && has(Flag::Overshoot) == (amount > story.reserved());
     holds(Rule::Charged, right, || format!("{story:?} has {charge:?}"))
 }

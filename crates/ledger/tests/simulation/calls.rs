@@ -17,7 +17,7 @@ use super::{
 /// How often one call may be tried.
 const ATTEMPTS_MAX: u32 = 3;
 
-const fn whole(call_id: CallId) -> CallPart {
+pub(crate) const fn whole(call_id: CallId) -> CallPart {
     CallPart { call_id, part: 0 }
 }
 
@@ -34,6 +34,7 @@ impl World<'_> {
             }
             (None, Some(Flight::Refused)) => self.attempt_ended(call_id, AttemptOutcome::Unbilled),
             (None, Some(Flight::TimedOut)) => self.attempt_ended(call_id, AttemptOutcome::Unknown),
+            (None, Some(Flight::Answers { .. })) if self.dice.once_in(4) => self.extend(call_id),
             (None, Some(Flight::Answers { tokens, seen })) => {
                 if seen == tokens || self.dice.once_in(2) {
                     self.set(call_id, |story| story.answered = Some(tokens));
@@ -63,7 +64,7 @@ impl World<'_> {
     /// The first byte leaves. The provider bills at once what it will bill.
     fn send(&mut self, call_id: CallId) {
         let Some(story) = self.stories.get(&call_id) else { return };
-        let (k, attempt, reserved) = (story.node, story.attempts, story.reserved);
+        let (k, attempt, reserved) = (story.node, story.attempts, story.reserved());
         if self.durable == Durable::BeforeSending && self.mutant != Some(Mutant::SendUnsynced) {
             self.node(k).disk.sync();
         }

@@ -19,7 +19,7 @@ impl World<'_> {
                 format!("node {k} does not have record {} that the ledger knows", known.seq)
             })?;
             if self.touched {
-                let cursor = self.books.bank.cursor(journal_id).await?;
+                let cursor = self.books.bank.cursor(journal_id).await?.cursor;
                 let what = || format!("node {k} is known up to {cursor:?}, and should be up to {known:?}");
                 holds(Rule::Cursors, cursor == known, what)?;
             }
@@ -36,8 +36,12 @@ impl World<'_> {
     pub(crate) fn is_covered(&mut self, k: usize) -> Checked {
         let (now_ms, last) = (self.nodes[k].boot_ms, self.nodes[k].disk.seq());
         let Some(framed) = self.nodes[k].disk.framed(last, last).pop() else { return Ok(()) };
-        let Record::Reserve(facts) = Record::decode(&framed.payload)? else { return Ok(()) };
-        for scope in &facts.scopes {
+        let scopes = match Record::decode(&framed.payload)? {
+            Record::Reserve(facts) => facts.scopes,
+            Record::Extend { extension, .. } => extension.scopes,
+            _ => return Ok(()),
+        };
+        for scope in &scopes {
             let covered = match scope.lease_id {
                 Some(lease_id) => self.usable.get(&lease_id).is_some_and(|until| now_ms < *until),
                 None => self.shadow.book(scope.account_id)?.further.is_none(),

@@ -82,6 +82,7 @@ pub(crate) fn facts(ids: Ids, number: u64, accounts: &[AccountId]) -> Checked<Ca
         mode: Mode::Stream,
         input_tokens: INPUT,
         reserved: Nanos::ZERO,
+        extensions: Vec::new(),
         started_at: domain::TimeStamp::default(),
     })
 }

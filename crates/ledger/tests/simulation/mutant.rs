@@ -27,10 +27,14 @@ pub(crate) enum Mutant {
     ForgetLost,
     /// A call costs more than its provider billed.
     Overcharge,
+    /// That more was set aside for a call is not written down.
+    ExtendUnwritten,
+    /// What was set aside later is charged to the lease that was drawn on first.
+    FirstLeaseOnly,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DropSettle,
         Self::DoubleSettle,
         Self::VoidInDoubt,
@@ -42,13 +46,15 @@ impl Mutant {
         Self::SpendDeadLeases,
         Self::ForgetLost,
         Self::Overcharge,
+        Self::ExtendUnwritten,
+        Self::FirstLeaseOnly,
     ];
 
     /// By what it is found out.
     pub(crate) const fn breaks(self) -> &'static [Rule] {
         match self {
             Self::DoubleSettle => &[Rule::EndsOnce],
-            Self::CloseInUse | Self::SpendDeadLeases => &[Rule::Overspent],
+            Self::CloseInUse | Self::SpendDeadLeases | Self::FirstLeaseOnly => &[Rule::Overspent],
             Self::UploadUnsynced => &[Rule::Cursors],
             Self::ForgetLost => &[Rule::Balances],
             // What is lost is the reservation, or only who was asked.
@@ -57,6 +63,7 @@ impl Mutant {
             | Self::VoidInDoubt
             | Self::TrustAfterPowerLoss
             | Self::FirstAccountOnly
+            | Self::ExtendUnwritten
             | Self::Overcharge => &[Rule::Charged],
         }
     }

@@ -50,7 +50,7 @@ impl World<'_> {
             node: k,
             boot: self.nodes[k].boots,
             accounts: wish.facts.scopes.iter().map(|scope| scope.account_id).collect(),
-            reserved,
+            reserved_first: reserved,
             marks: Vec::new(),
             torn: false,
             attempts: 0,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{
     AccountId, JournalId, LeaseId,
-    account::{Account, Settlement},
+    account::{Account, Extension, Settlement},
 };
 use ledger::{
     Cursor,
@@ -85,10 +85,14 @@ impl Shadow {
         if !self.ended.insert(CallPart::of(&settlement.facts)) {
             return;
         }
-        let (amount, reserved) = (settlement.amount.get(), settlement.facts.reserved.get());
-        for scope in &settlement.facts.scopes {
+        let amount = settlement.amount.get();
+        for (index, scope) in settlement.facts.scopes.iter().enumerate() {
             match self.books.get_mut(&scope.account_id).filter(|book| book.open) {
-                Some(book) => book.charge(scope.lease_id, amount, reserved),
+                Some(book) => {
+                    for (lease_id, amount, reserved) in spread(settlement, index) {
+                        book.charge(lease_id, amount, reserved);
+                    }
+                }
                 None => {
                     if let Some(suspense) = self.books.get_mut(&AccountId::SUSPENSE) {
                         suspense.posted += amount;
@@ -108,4 +112,24 @@ impl Shadow {
         }
         holds(Rule::Balances, stored.len() == self.books.len(), || "too many accounts".into())
     }
+}
+
+/// What is charged to each lease of one account, and what was set aside there: first come, first charged, and what is
+/// more than all of it to the first.
+fn spread(settlement: &Settlement, scope: usize) -> Vec<(Option<LeaseId>, u64, u64)> {
+    let facts = &settlement.facts;
+    let extensions = &facts.extensions;
+    let later = |extension: &Extension| (extension.scopes[scope].lease_id, extension.amount.get());
+    let first = facts.reserved.get() - extensions.iter().map(|extension| extension.amount.get()).sum::<u64>();
+    let mut left = settlement.amount.get();
+    let mut spread = Vec::new();
+    for (lease_id, reserved) in
+        std::iter::once((facts.scopes[scope].lease_id, first)).chain(extensions.iter().map(later))
+    {
+        let charged = reserved.min(left);
+        left -= charged;
+        spread.push((lease_id, charged, reserved));
+    }
+    spread[0].1 += left;
+    spread
 }

@@ -11,7 +11,12 @@ pub(crate) enum Mark {
     Sent(u32),
     Ended(u32, AttemptOutcome),
     Progress(u64),
-    Settled { amount: u64, doubt: Doubt },
+    /// So much more was set aside.
+    Extended(u64),
+    Settled {
+        amount: u64,
+        doubt: Doubt,
+    },
     Voided,
 }
 
@@ -46,7 +51,8 @@ pub(crate) struct Story {
     /// Under which boot of its machine it was reserved.
     pub(crate) boot: u32,
     pub(crate) accounts: Vec<AccountId>,
-    pub(crate) reserved: u64,
+    /// What was reserved at first.
+    pub(crate) reserved_first: u64,
     /// With the numbers of their records.
     pub(crate) marks: Vec<(u64, Mark)>,
     /// Whether a power loss took some of them.
@@ -73,6 +79,20 @@ impl Story {
         let sent = self.marks.iter().filter(|(_, mark)| matches!(mark, Mark::Sent(_))).count();
         let unbilled = |mark: &Mark| matches!(mark, Mark::Ended(_, AttemptOutcome::Unbilled));
         sent > self.marks.iter().filter(|(_, mark)| unbilled(mark)).count()
+    }
+
+    /// All that was set aside, as far as it is on disk.
+    pub(crate) fn reserved(&self) -> u64 {
+        let extended = self.marks.iter().map(|(_, mark)| match mark {
+            Mark::Extended(more) => *more,
+            _ => 0,
+        });
+        self.reserved_first + extended.sum::<u64>()
+    }
+
+    /// How often more was set aside.
+    pub(crate) fn extensions(&self) -> usize {
+        self.marks.iter().filter(|(_, mark)| matches!(mark, Mark::Extended(_))).count()
     }
 
     /// The tokens that the last word on disk counts.

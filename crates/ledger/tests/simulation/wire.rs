@@ -18,7 +18,7 @@ impl World<'_> {
     pub(crate) async fn upload(&mut self, k: usize) -> Checked {
         let disk = &self.nodes[k].disk;
         let (journal_id, durable, written) = (disk.journal_id, disk.durable_seq(), disk.seq());
-        let known = self.books.bank.cursor(journal_id).await?.seq;
+        let known = self.books.bank.cursor(journal_id).await?.cursor.seq;
         let end = if self.mutant == Some(Mutant::UploadUnsynced) { written } else { durable };
         let first = match self.dice.below(6) {
             0 => known.saturating_sub(2).max(1),
@@ -104,7 +104,8 @@ impl World<'_> {
     pub(crate) async fn bring_home(&mut self, k: usize) -> Checked {
         loop {
             let disk = &self.nodes[k].disk;
-            let (durable, cursor) = (disk.durable_seq(), self.books.bank.cursor(disk.journal_id).await?);
+            let (durable, cursor) =
+                (disk.durable_seq(), self.books.bank.cursor(disk.journal_id).await?.cursor);
             if self.nodes[k].disk.at(cursor.seq) != Some(cursor) {
                 let what = format!("node {k} does not have record {} that the ledger knows", cursor.seq);
                 return Err(Violation::new(Rule::Cursors, what));

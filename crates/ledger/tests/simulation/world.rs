@@ -112,9 +112,13 @@ impl World<'_> {
                     let other = (k + 1) % NODES;
                     self.nodes[other].disk.append(&Record::Settle(settlement.clone()))?;
                 }
+                Some(Mutant::FirstLeaseOnly) => settlement.facts.extensions.clear(),
                 Some(Mutant::FirstAccountOnly) => settlement.facts.scopes.truncate(1),
                 _ => {}
             }
+        }
+        if self.mutant == Some(Mutant::ExtendUnwritten) && matches!(record, Record::Extend { .. }) {
+            return Ok(self.nodes[k].disk.seq());
         }
         Ok(self.nodes[k].disk.append(&record)?)
     }

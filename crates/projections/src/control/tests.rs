@@ -126,7 +126,7 @@ async fn groups_prices_and_settings_are_what_was_last_set() {
     assert_eq!(listed, [("b", 2)]);
     assert_eq!(prices::find(pool, &model("a")).await.unwrap(), None);
 
-    let values = SettingsValues { default_price: Some(Box::<Price>::default()) };
+    let values = SettingsValues { default_price: Some(Box::<Price>::default()), ..SettingsValues::default() };
     house.ask::<Settings>(SETTINGS_ID, SettingsCommand::Change(Box::new(values.clone()))).await.unwrap();
     let found = settings::find(pool).await.unwrap();
     assert_eq!((found.row.values, found.row.version, found.version), (values, 1, 1));

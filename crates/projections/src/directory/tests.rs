@@ -106,7 +106,7 @@ async fn the_operators_price_goes_before_the_catalogues_and_the_default_comes_la
     assert_eq!(directory.price(&unknown, &default), None);
     assert_eq!(directory.priced_at(&known_name, &default).unwrap().0, directory.position());
 
-    let values = SettingsValues { default_price: Some(price(3)) };
+    let values = SettingsValues { default_price: Some(price(3)), ..SettingsValues::default() };
     let change = SettingsCommand::Change(Box::new(values));
     ask::<Settings>(&house, &directory, SETTINGS_ID, change).await;
     let (pinned, _) = directory.price(&unknown, &default).unwrap();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
-    AccountId, ApiTokenId, GroupName, ModelName, TimeStamp, UserId,
+    AccountId, ApiTokenId, CallLimits, GroupName, ModelName, TimeStamp, UserId,
     api_token::{HashedKey, Network},
 };
 
@@ -28,6 +28,8 @@ pub struct TokenEntry {
     pub expires_at: Option<TimeStamp>,
     /// Calls as this group instead of its user's.
     pub group: Option<GroupName>,
+    /// The most that it may ask for.
+    pub limits: CallLimits,
     /// Whether it admits calls.
     pub state: TokenState,
 }
@@ -47,6 +49,7 @@ impl From<&TokenRow> for TokenEntry {
             networks: spec.allowed_ips.as_ref().map(networks),
             expires_at: spec.expires_at,
             group: spec.group.clone(),
+            limits: spec.limits.unwrap_or(CallLimits::NONE),
             state: row.state,
         }
     }

@@ -9,15 +9,13 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
-    runtime::Handle,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
-use tokio_util::task::TaskTracker;
 use wire::openai_chat::error::{ErrorCode, frame};
 
 use crate::{
-    stream::{Step, StreamRest},
+    stream::{Beside, Cut, Step, StreamRest},
     upstream::UpstreamError,
 };
 
@@ -26,8 +24,7 @@ const UNREAD_GRACE_MS: u64 = 1_000;
 
 /// What is done with a stream whose client has gone, or reads no more.
 pub(crate) struct Aftermath {
-    pub(crate) tasks: TaskTracker,
-    pub(crate) runtime: Handle,
+    pub(crate) beside: Beside,
     pub(crate) deadline: Instant,
     pub(crate) cancel_stops_billing: bool,
 }
@@ -50,7 +47,7 @@ impl StreamAnswer {
             // Dropped, it is settled on what is known.
             drop(unread.lock().take());
         };
-        let watch = aftermath.tasks.spawn_on(watch, &aftermath.runtime).abort_handle();
+        let watch = aftermath.beside.tasks.spawn_on(watch, &aftermath.beside.runtime).abort_handle();
         Self { rest, has_ended: false, watch, aftermath }
     }
 
@@ -66,14 +63,14 @@ impl StreamAnswer {
         let step = match held.as_mut().map(|rest| rest.poll_step(cx)) {
             Some(Poll::Pending) => return Poll::Pending,
             Some(Poll::Ready(step)) => step,
-            None => Step::Cut(UpstreamError::TimedOut),
+            None => Step::Cut(UpstreamError::TimedOut.into()),
         };
         let bytes = match step {
             Step::Frames(bytes) => return Poll::Ready(Some(bytes)),
             Step::Last(bytes) => bytes,
-            Step::Cut(error) => {
-                tracing::warn!(%error, "a stream broke off");
-                error_frame(&error)
+            Step::Cut(cut) => {
+                tracing::warn!(error = %cut, "a stream broke off");
+                error_frame(&cut)
             }
         };
         *held = None;
@@ -82,12 +79,18 @@ impl StreamAnswer {
     }
 }
 
-fn error_frame(error: &UpstreamError) -> Bytes {
-    match error {
-        UpstreamError::TimedOut => {
+fn error_frame(cut: &Cut) -> Bytes {
+    match cut {
+        Cut::Quota => frame(
+            ErrorCode::InsufficientQuota,
+            "the account has too little left for more of this answer; it is incomplete",
+        ),
+        Cut::Upstream(UpstreamError::TimedOut) => {
             frame(ErrorCode::UpstreamTimeout, "the answer did not go on in time; it is incomplete")
         }
-        _ => frame(ErrorCode::UpstreamError, "the provider broke the answer off; it is incomplete"),
+        Cut::Upstream(_) => {
+            frame(ErrorCode::UpstreamError, "the provider broke the answer off; it is incomplete")
+        }
     }
 }
 
@@ -99,7 +102,8 @@ impl Drop for StreamAnswer {
             rest.hang_up();
         } else {
             // The runtime is named: a body may be dropped where there is none.
-            self.aftermath.tasks.spawn_on(rest.read_on(), &self.aftermath.runtime);
+            let Beside { tasks, runtime } = &self.aftermath.beside;
+            tasks.spawn_on(rest.read_on(), runtime);
         }
     }
 }

@@ -10,9 +10,11 @@ use wire::openai_chat::StreamDecoder;
 
 use super::{CallError, Plan, Relay};
 use crate::{
-    Choice, Failed,
+    Choice, Failed, Picker,
     adaptor::prepare,
-    open_call::{Measured, OpenCall},
+    health::{Permit, Resting},
+    measured::Measured,
+    open_call::OpenCall,
     stream::{First, first},
     upstream::{UpstreamError, Verdict},
     whole,
@@ -21,7 +23,13 @@ use crate::{
 /// What a channel brought.
 pub(super) enum Answered {
     Whole(Bytes, Measured),
-    Stream { first: Box<First>, cancel_stops_billing: bool },
+    Stream { first: Box<First>, permit: Permit, cancel_stops_billing: bool },
+}
+
+/// What one attempt brought.
+enum Brought {
+    Whole(Bytes, Measured),
+    Stream(Box<First>),
 }
 
 impl Relay {
@@ -33,19 +41,18 @@ impl Relay {
         output_limit: Option<u64>,
         deadline: Instant,
     ) -> Result<Answered, CallError> {
-        let mut picker = plan.routes.candidates(&plan.caller.group, &plan.model);
-        let mut nobody = None;
+        let mut picker = plan.routes.candidates(&plan.caller.group, &plan.model, plan.format, plan.strategy);
+        let (mut nobody, mut resting) = (None, None);
         while call.next_attempt() <= self.config.attempts_max && Instant::now() < deadline {
-            let Some(choice) = picker.next(&mut |below| rand::Rng::random_range(&mut rand::rng(), 0..below))
-            else {
-                break;
-            };
-            let request = prepare(&choice, &plan.chat, &plan.model, output_limit)?;
-            call.sent(attempt(call.next_attempt(), &choice, plan))?;
+            let Some((choice, permit)) = self.next(&mut picker, plan, &mut resting) else { break };
+            let request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
+            call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
             let error = match self.attempt(&choice, request, plan, deadline).await {
-                Ok(answered) => return Ok(answered),
+                Ok(brought) => return Ok(answered(brought, permit, &choice)),
                 Err(error) => error,
             };
+            // Cut short by the call's own end, it may have been about to answer.
+            permit.failed(error.fault().filter(|_| Instant::now() < deadline));
             tracing::warn!(
                 channel.id = %choice.route.channel_id, key.id = %choice.key().key_id, %error, "an attempt failed"
             );
@@ -53,11 +60,32 @@ impl Relay {
             match error.verdict() {
                 Verdict::GiveUp => return Err(unanswered(call, error.into())),
                 Verdict::TryElsewhere => picker.exclude(&choice, Failed::Channel),
-                Verdict::TryOtherKey | Verdict::Suspend(_) => picker.exclude(&choice, Failed::Key),
+                Verdict::TryOtherKey => picker.exclude(&choice, Failed::Key),
             }
             nobody = Some(CallError::from(error).or(nobody));
         }
+        let nobody = nobody.or_else(|| resting.map(CallError::from));
         Err(unanswered(call, nobody.unwrap_or(CallError::Timeout)))
+    }
+
+    /// The next that may be tried. What rests is left out, and the shortest rest remembered.
+    fn next(
+        &self,
+        picker: &mut Picker,
+        plan: &Plan,
+        resting: &mut Option<Resting>,
+    ) -> Option<(Choice, Permit)> {
+        loop {
+            let choice = picker.next(&mut |below| rand::Rng::random_range(&mut rand::rng(), 0..below))?;
+            match self.health.admit(&choice, &plan.model) {
+                Ok(permit) => return Some((choice, permit)),
+                Err(this) => {
+                    let shorter = resting.filter(|other| other.pause <= this.pause);
+                    *resting = Some(shorter.unwrap_or(this));
+                    picker.exclude(&choice, Failed::Key);
+                }
+            }
+        }
     }
 
     /// One attempt, until its answer has come or its stream has begun.
@@ -67,18 +95,33 @@ impl Relay {
         request: Request<Bytes>,
         plan: &Plan,
         deadline: Instant,
-    ) -> Result<Answered, UpstreamError> {
+    ) -> Result<Brought, UpstreamError> {
         let provider = &choice.route.provider;
         let begun = deadline.min(Instant::now() + Duration::from_millis(self.config.first_byte_timeout_ms));
         let body = in_time(timeout_at(begun, self.upstream.send(provider.transport, request)).await)?;
-        if plan.chat.stream() {
-            let decoder = StreamDecoder::new(!plan.chat.wants_usage());
-            let first = Box::new(in_time(timeout_at(begun, first(body, decoder)).await)?);
-            return Ok(Answered::Stream { first, cancel_stops_billing: provider.cancel_stops_billing });
+        if plan.asked.stream() {
+            let decoder = StreamDecoder::new(!plan.asked.wants_usage());
+            let first = in_time(timeout_at(begun, first(body, decoder)).await)?;
+            return Ok(Brought::Stream(Box::new(first)));
         }
-        let read = whole::read(body, &self.config);
+        let read = whole::read(plan.format, body, &self.config);
         let (bytes, measured) = in_time(timeout_at(deadline, read).await)?;
-        Ok(Answered::Whole(bytes, measured))
+        Ok(Brought::Whole(bytes, measured))
+    }
+}
+
+/// A whole answer says at once that all is well, a stream only at its end.
+fn answered(brought: Brought, mut permit: Permit, choice: &Choice) -> Answered {
+    match brought {
+        Brought::Whole(bytes, measured) => {
+            permit.succeeded();
+            Answered::Whole(bytes, measured)
+        }
+        Brought::Stream(first) => {
+            permit.begun();
+            let cancel_stops_billing = choice.route.provider.cancel_stops_billing;
+            Answered::Stream { first, permit, cancel_stops_billing }
+        }
     }
 }
 

@@ -5,9 +5,14 @@ use std::time::Duration;
 use domain::{ModelName, NameError};
 use http::StatusCode;
 use thiserror::Error;
-use wire::openai_chat::{RequestError, error::ErrorCode};
+use wire::{RequestError, openai_chat::error::ErrorCode};
 
-use crate::{LedgerError, ReserveError, adaptor::PrepareError, upstream::UpstreamError};
+use crate::{
+    LedgerError, Limited, Rates, ReserveError,
+    adaptor::PrepareError,
+    health::{Resting, Why},
+    upstream::UpstreamError,
+};
 
 /// Why there is no answer. Its text is for the client; it names no channel and no key.
 #[derive(Debug, Error)]
@@ -21,9 +26,15 @@ pub enum CallError {
     /// Nobody serves the model to this caller.
     #[error("the model `{0}` does not exist, or this key may not use it")]
     ModelNotFound(ModelName),
+    /// Those who serve the model do not take this kind of request.
+    #[error("the model `{0}` is served here, but not at this path")]
+    NotServedAs(ModelName),
     /// Nobody has said what the model costs.
     #[error("the model `{0}` has no price here, so it is not served")]
     NoPrice(ModelName),
+    /// The caller sends too much.
+    #[error(transparent)]
+    Limited(#[from] Box<Limited>),
     /// The account has too little.
     #[error(
         "this call may cost more than is left: add credit, raise the limit, or ask for fewer output tokens"
@@ -48,6 +59,12 @@ pub enum CallError {
     RateLimited {
         /// How long to wait, where one said so.
         retry_after: Option<Duration>,
+    },
+    /// Every channel that could answer has failed too often, and is left alone for now.
+    #[error("every provider of this model has failed of late; try again after a pause")]
+    Resting {
+        /// When one is tried again.
+        retry_after: Duration,
     },
     /// Nobody answered in time.
     #[error("no provider answered in time")]
@@ -77,13 +94,13 @@ impl CallError {
         match self {
             Self::Request(RequestError::Json) => ErrorCode::InvalidJson,
             Self::Request(_) | Self::ModelName(_) => ErrorCode::InvalidRequest,
-            Self::ModelNotFound(_) | Self::NoPrice(_) => ErrorCode::ModelNotFound,
+            Self::ModelNotFound(_) | Self::NotServedAs(_) | Self::NoPrice(_) => ErrorCode::ModelNotFound,
             Self::Insufficient => ErrorCode::InsufficientQuota,
             Self::Closed => ErrorCode::Forbidden,
-            Self::Unavailable => ErrorCode::Overloaded,
+            Self::Unavailable | Self::Resting { .. } => ErrorCode::Overloaded,
             Self::Rejected { status, .. } if status.as_u16() == 413 => ErrorCode::BodyTooLarge,
             Self::Rejected { .. } => ErrorCode::InvalidRequest,
-            Self::RateLimited { .. } => ErrorCode::RateLimitExceeded,
+            Self::Limited(_) | Self::RateLimited { .. } => ErrorCode::RateLimitExceeded,
             Self::Timeout => ErrorCode::UpstreamTimeout,
             Self::Upstream => ErrorCode::UpstreamError,
             Self::Internal => ErrorCode::Internal,
@@ -102,17 +119,32 @@ impl CallError {
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::Request(error) => error.param(),
-            Self::ModelName(_) | Self::ModelNotFound(_) | Self::NoPrice(_) => Some("model"),
+            Self::ModelName(_) | Self::ModelNotFound(_) | Self::NotServedAs(_) | Self::NoPrice(_) => {
+                Some("model")
+            }
             _ => None,
         }
     }
 
     /// Whether to try again.
-    pub const fn retry(&self) -> Retry {
+    pub fn retry(&self) -> Retry {
         match self {
             Self::Insufficient | Self::Closed => Retry::Never,
-            Self::RateLimited { retry_after: Some(pause) } => Retry::After(*pause),
+            Self::Limited(limited) => {
+                limited.wait_ms.map_or(Retry::Never, |wait_ms| Retry::After(Duration::from_millis(wait_ms)))
+            }
+            Self::RateLimited { retry_after: Some(pause) } | Self::Resting { retry_after: pause } => {
+                Retry::After(*pause)
+            }
             _ => Retry::Unsaid,
+        }
+    }
+
+    /// What is left of the caller's limits, where that is why.
+    pub fn rates(&self) -> Option<Rates> {
+        match self {
+            Self::Limited(limited) => Some(limited.rates),
+            _ => None,
         }
     }
 
@@ -126,6 +158,15 @@ impl CallError {
             (this @ Self::RateLimited { .. }, _) => this,
             (_, Some(earlier @ (Self::RateLimited { .. } | Self::Timeout))) => earlier,
             (this, Some(_)) => this,
+        }
+    }
+}
+
+impl From<Resting> for CallError {
+    fn from(Resting { pause, why }: Resting) -> Self {
+        match why {
+            Why::Limited => Self::RateLimited { retry_after: Some(pause) },
+            Why::Failing => Self::Resting { retry_after: pause },
         }
     }
 }

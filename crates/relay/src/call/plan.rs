@@ -6,12 +6,13 @@ use bytes::Bytes;
 use domain::{
     CallId, ModelName, Nanos, TimeStamp,
     account::{CallFacts, Mode, Scope},
+    settings::Strategy,
 };
-use wire::openai_chat;
+use wire::{RequestError, openai_chat, openai_completions, openai_embeddings};
 
 use super::CallError;
 use crate::{
-    Caller, Directory, Priced, RouteTable,
+    Caller, Directory, Format, Priced, RouteTable,
     reservation::{Estimate, input_tokens},
 };
 
@@ -20,37 +21,58 @@ const SERVICE_TIER_BYTES_MAX: usize = 64;
 
 /// All that is known before money is set aside.
 pub(super) struct Plan {
-    pub(super) chat: openai_chat::Request,
+    pub(super) format: Format,
+    pub(super) asked: wire::Request,
     pub(super) model: ModelName,
     pub(super) caller: Caller,
     pub(super) priced: Priced,
     pub(super) routes: Arc<RouteTable>,
+    pub(super) strategy: Strategy,
     pub(super) estimate: Estimate,
 }
 
 impl Plan {
     /// Reads `body`, and refuses what cannot be relayed.
-    pub(super) fn read(directory: &dyn Directory, caller: Caller, body: Bytes) -> Result<Self, CallError> {
-        let chat = openai_chat::Request::read(body)?;
-        if chat.service_tier().is_some_and(|tier| tier.len() > SERVICE_TIER_BYTES_MAX) {
+    pub(super) fn read(
+        directory: &dyn Directory,
+        format: Format,
+        caller: Caller,
+        body: Bytes,
+    ) -> Result<Self, CallError> {
+        let asked = match format {
+            Format::OpenaiChat => openai_chat::read(body)?,
+            Format::OpenaiCompletions => openai_completions::read(body)?,
+            Format::OpenaiEmbeddings => openai_embeddings::read(body)?,
+        };
+        if asked.service_tier().is_some_and(|tier| tier.len() > SERVICE_TIER_BYTES_MAX) {
             let expected = "a name of at most 64 bytes";
-            return Err(openai_chat::RequestError::Wrong { param: "service_tier", expected }.into());
+            return Err(RequestError::Wrong { param: "service_tier", expected }.into());
         }
-        let model = ModelName::new(chat.model()).map_err(CallError::ModelName)?;
+        let model = ModelName::new(asked.model()).map_err(CallError::ModelName)?;
         let routes = directory.routes();
         // A model that the token may not use looks like one that does not exist.
         if !caller.may_use(&model) || !routes.serves(&caller.group, &model) {
             return Err(CallError::ModelNotFound(model));
         }
+        if !routes.serves_as(&caller.group, &model, format) {
+            return Err(CallError::NotServedAs(model));
+        }
         let Some(priced) = directory.price(&model, &caller.group) else {
             return Err(CallError::NoPrice(model));
         };
         let estimate = Estimate {
-            input_tokens: input_tokens(&chat.input(), &priced),
-            output_limit: chat.output_limit(),
-            choices: chat.choices(),
+            input_tokens: input_tokens(&asked.input(), &priced),
+            output_limit: asked.output_limit(),
+            choices: asked.choices(),
         };
-        Ok(Self { chat, model, caller, priced, routes, estimate })
+        let strategy = directory.strategy(&caller.group);
+        Ok(Self { format, asked, model, caller, priced, routes, strategy, estimate })
+    }
+
+    /// What the call may take as far as the client has said; what it took is counted when it has ended.
+    pub(super) fn tokens(&self) -> u64 {
+        let output = self.asked.output_limit().unwrap_or(0).saturating_mul(self.estimate.choices);
+        self.estimate.input_tokens.saturating_add(output)
     }
 
     /// What the ledger keeps of the call.
@@ -65,11 +87,12 @@ impl Plan {
             group: self.caller.group.clone(),
             model: self.model.clone(),
             pinned: self.priced.pinned.clone(),
-            service_tier: self.chat.service_tier().map(str::to_owned),
+            service_tier: self.asked.service_tier().map(str::to_owned),
             control_position: self.priced.control_position,
-            mode: if self.chat.stream() { Mode::Stream } else { Mode::Whole },
+            mode: if self.asked.stream() { Mode::Stream } else { Mode::Whole },
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,
+            extensions: Vec::new(),
             started_at,
         }
     }

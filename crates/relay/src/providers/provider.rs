@@ -41,8 +41,13 @@ pub(crate) enum Auth {
 /// What can be spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Format {
+pub enum Format {
+    /// Chat completions.
     OpenaiChat,
+    /// The completions of plain prompts that came before them.
+    OpenaiCompletions,
+    /// Embeddings.
+    OpenaiEmbeddings,
 }
 
 /// How usage is stated.

@@ -1,13 +1,21 @@
 //! The order in which a call tries its channels.
 
-use std::sync::Arc;
+use std::{
+    cmp::Reverse,
+    sync::{Arc, atomic::Ordering},
+};
 
-use super::{ReadyKey, Route, Tiers};
+use domain::settings::Strategy;
+use http::Uri;
+
+use super::{Candidates, ReadyKey, Route};
+use crate::Format;
 
 /// A channel and the key to use there.
 #[derive(Clone, Debug)]
 pub struct Choice {
     pub(crate) route: Arc<Route>,
+    pub(crate) url: Uri,
     at: usize,
     key: usize,
 }
@@ -27,40 +35,37 @@ pub enum Failed {
     Channel,
 }
 
-/// Yields the channels of one call: the highest tier that is left, by weight within it.
+/// Yields the channels of one call: the highest tier that is left, and within it as the strategy says.
 #[derive(Debug)]
 pub struct Picker {
-    /// Sorted by falling priority.
-    routes: Tiers,
+    candidates: Arc<Candidates>,
+    format: Format,
+    strategy: Strategy,
     failed: Vec<(usize, Option<usize>)>,
 }
 
 impl Picker {
-    pub(super) fn new(routes: Tiers) -> Self {
-        Self { routes, failed: Vec::new() }
+    pub(super) const fn new(candidates: Arc<Candidates>, format: Format, strategy: Strategy) -> Self {
+        Self { candidates, format, strategy, failed: Vec::new() }
     }
 
     /// The next to try, until all have failed. `chance(n)` answers with a number below `n`.
     pub fn next(&mut self, chance: &mut dyn FnMut(u64) -> u64) -> Option<Choice> {
-        let tier = self.routes.iter().enumerate().find(|(at, _)| self.is_left(*at))?.1.priority;
-        let left = || {
-            let routes = self.routes.iter().enumerate();
-            routes.filter(|(at, route)| route.priority == tier && self.is_left(*at))
+        let shares = self.shares()?;
+        let at = match self.strategy {
+            Strategy::WeightedRandom => by_chance(&shares, chance)?,
+            Strategy::RoundRobin => self.candidates.in_turn(&shares)?,
         };
-        let total: u64 = left().map(|(_, route)| u64::from(route.weight)).sum();
-        // Weight 0 takes no calls while another has more; among themselves such channels share alike.
-        let share = |route: &Route| if total == 0 { 1 } else { u64::from(route.weight) };
-        let mut point = chance(left().map(|(_, route)| share(route)).sum());
-        let (at, route) = left().find(|(_, route)| {
-            let hit = point < share(route);
-            point = point.saturating_sub(share(route));
-            hit
-        })?;
+        let route = &self.candidates.routes[at];
         let keys = (0..route.keys.len()).filter(|key| !self.failed.contains(&(at, Some(*key))));
         let keys_left = u64::try_from(keys.clone().count()).ok()?;
-        let turn = usize::try_from(chance(keys_left)).ok()?;
-        let key = { keys }.nth(turn)?;
-        Some(Choice { route: Arc::clone(route), at, key })
+        let turn = match self.strategy {
+            Strategy::WeightedRandom => chance(keys_left),
+            Strategy::RoundRobin => route.key_turns.fetch_add(1, Ordering::Relaxed) % keys_left,
+        };
+        let key = { keys }.nth(usize::try_from(turn).ok()?)?;
+        let url = route.url(self.format)?.clone();
+        Some(Choice { route: Arc::clone(route), url, at, key })
     }
 
     /// Leaves out what failed.
@@ -71,9 +76,52 @@ impl Picker {
         });
     }
 
+    /// The channels of the highest tier that is left, each with its share of the calls.
+    fn shares(&self) -> Option<Vec<(usize, u64)>> {
+        let routes = &self.candidates.routes;
+        let tier = (0..routes.len()).find(|at| self.is_left(*at)).map(|at| routes[at].priority)?;
+        let of_tier = (0..routes.len()).filter(|at| routes[*at].priority == tier && self.is_left(*at));
+        let mut shares: Vec<_> = of_tier.map(|at| (at, u64::from(routes[at].weight))).collect();
+        // Weight 0 takes no calls while another has more; among themselves such channels share alike.
+        if shares.iter().all(|(_, weight)| *weight == 0) {
+            for (_, weight) in &mut shares {
+                *weight = 1;
+            }
+        }
+        Some(shares)
+    }
+
     fn is_left(&self, at: usize) -> bool {
-        let keys = self.routes[at].keys.len();
+        let route = &self.candidates.routes[at];
         let gone = self.failed.iter().filter(|(failed, _)| *failed == at);
-        !self.failed.contains(&(at, None)) && gone.count() < keys
+        let has_a_key = !self.failed.contains(&(at, None)) && gone.count() < route.keys.len();
+        has_a_key && route.url(self.format).is_some()
+    }
+}
+
+fn by_chance(shares: &[(usize, u64)], chance: &mut dyn FnMut(u64) -> u64) -> Option<usize> {
+    let mut point = chance(shares.iter().map(|(_, share)| share).sum());
+    let hit = shares.iter().find(|(_, share)| {
+        let is_hit = point < *share;
+        point = point.saturating_sub(*share);
+        is_hit
+    });
+    hit.map(|(at, _)| *at)
+}
+
+impl Candidates {
+    /// The smooth weighted turn: each channel's claim grows by its share, and the largest claim is served and pays
+    /// for all. So none waits for another to use its whole share up.
+    fn in_turn(&self, shares: &[(usize, u64)]) -> Option<usize> {
+        let mut claims = self.claims.lock();
+        let mut total = 0;
+        for (at, share) in shares {
+            let share = i64::try_from(*share).unwrap_or(i64::MAX);
+            claims[*at] += share;
+            total += share;
+        }
+        let (at, _) = shares.iter().max_by_key(|(at, _)| (claims[*at], Reverse(*at)))?;
+        claims[*at] -= total;
+        Some(*at)
     }
 }

@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec};
+use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy};
 use uuid::Uuid;
 
 use super::{Failed, Picker, Route, RouteError, RouteKey, RouteTable};
-use crate::Providers;
+use crate::{Format, Providers};
 
 fn id(n: u32) -> ChannelId {
     ChannelId(Uuid::from_u128(n.into()))
@@ -44,7 +44,11 @@ fn table(channels: &[(i32, u32)]) -> RouteTable {
 }
 
 fn candidates(table: &RouteTable) -> Picker {
-    table.candidates(&GroupName::default_group(), &ModelName::new("m").unwrap())
+    picker(table, Format::OpenaiChat, Strategy::WeightedRandom)
+}
+
+fn picker(table: &RouteTable, format: Format, strategy: Strategy) -> Picker {
+    table.candidates(&GroupName::default_group(), &ModelName::new("m").unwrap(), format, strategy)
 }
 
 /// The order in which all are tried when every one fails.
@@ -130,6 +134,62 @@ fn the_path_goes_under_the_base_url_whether_it_ends_in_a_slash_or_not() {
     for url in ["http://host:1/v9", "http://host:1/v9/"] {
         let with = ChannelSpec { base_url: Some(url.into()), ..spec(&["m"], 0, 1) };
         let made = made("openai", &with, keys(1)).unwrap();
-        assert_eq!(made.url, "http://host:1/v9/chat/completions");
+        assert_eq!(made.url(Format::OpenaiChat).unwrap(), "http://host:1/v9/chat/completions");
+        assert_eq!(made.url(Format::OpenaiEmbeddings).unwrap(), "http://host:1/v9/embeddings");
     }
+}
+
+/// The channels as calls that end well come to them.
+fn served(table: &RouteTable, calls: usize) -> Vec<u128> {
+    let next = || picker(table, Format::OpenaiChat, Strategy::RoundRobin).next(&mut |_| panic!("by chance"));
+    (0..calls).map(|_| next().unwrap().route.channel_id.0.as_u128()).collect()
+}
+
+#[test]
+fn in_turn_each_comes_once_a_round_and_higher_tiers_still_first() {
+    assert_eq!(served(&table(&[(0, 1), (0, 1), (0, 1), (-1, 9)]), 6), [0, 1, 2, 0, 1, 2]);
+    assert_eq!(served(&table(&[(0, 700), (0, 700)]), 4), [0, 1, 0, 1], "not seven hundred in a row");
+}
+
+#[test]
+fn in_turn_the_share_is_the_weight_and_well_mixed() {
+    let served = served(&table(&[(0, 5), (0, 1), (0, 0), (0, 1)]), 14);
+    assert_eq!(served, [0, 0, 1, 0, 3, 0, 0, 0, 0, 1, 0, 3, 0, 0]);
+}
+
+#[test]
+fn what_failed_leaves_its_turn_to_the_others() {
+    let table = table(&[(0, 1), (0, 1), (0, 1)]);
+    for expected in [[0, 1, 2], [0, 1, 2], [0, 1, 2]] {
+        let mut picker = picker(&table, Format::OpenaiChat, Strategy::RoundRobin);
+        let mut order = Vec::new();
+        while let Some(choice) = picker.next(&mut |_| 0) {
+            order.push(choice.route.channel_id.0.as_u128());
+            picker.exclude(&choice, Failed::Channel);
+        }
+        order.sort_unstable();
+        assert_eq!(order, expected);
+    }
+}
+
+#[test]
+fn the_keys_of_a_channel_take_turns_too() {
+    let table = RouteTable::new(vec![made("openai", &spec(&["m"], 0, 1), keys(3)).unwrap()]);
+    let next = || picker(&table, Format::OpenaiChat, Strategy::RoundRobin).next(&mut |_| 0).unwrap();
+    let keys: Vec<_> = (0..6).map(|_| next().key().key_id.0.as_u128()).collect();
+    assert_eq!(keys, [0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn only_channels_whose_provider_has_a_path_for_it_take_a_call() {
+    let chat_only = made("groq", &spec(&["m"], 9, 1), keys(1)).unwrap();
+    let both = Route { channel_id: id(1), ..made("openai", &spec(&["m"], 0, 1), keys(1)).unwrap() };
+    let table = RouteTable::new(vec![chat_only, both]);
+    let first = |format| picker(&table, format, Strategy::WeightedRandom).next(&mut |_| 0).unwrap();
+    assert_eq!(first(Format::OpenaiChat).route.channel_id, id(0));
+    assert_eq!(first(Format::OpenaiEmbeddings).route.channel_id, id(1));
+    let (group, model) = (GroupName::default_group(), ModelName::new("m").unwrap());
+    assert!(table.serves_as(&group, &model, Format::OpenaiCompletions));
+    let mute = RouteTable::new(vec![made("groq", &spec(&["m"], 0, 1), keys(1)).unwrap()]);
+    assert!(!mute.serves_as(&group, &model, Format::OpenaiCompletions));
 }

@@ -1,48 +1,99 @@
 //! A relay over a ledger that records and a directory that stands still.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, ModelName, Nanos, TimeStamp, UserId,
-    account::{Attempt, AttemptOutcome, CallFacts, Flag},
+    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag, Mode},
     channel::ChannelSpec,
     price::{Pinned, Price, Rates, Usage},
+    settings::Strategy,
 };
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, Clock, Directory, Ledger, LedgerError, Priced, Providers, Relay, RelayConfig,
-    ReserveError, Route, RouteKey, RouteTable,
+    Answer, CallError, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Durable, Format, Ledger,
+    LedgerError, Ports, Priced, Providers, Relay, RelayConfig, ReserveError, Route, RouteKey, RouteTable,
+    Tenure,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
 
 /// Records in words what it is told.
-#[derive(Default)]
 pub(super) struct Recorder {
     pub(super) records: Mutex<Vec<String>>,
     /// What an account has.
     pub(super) room: Mutex<Option<Nanos>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
+    /// Whether the disk does not keep what it is given.
+    pub(super) lost: Mutex<bool>,
+    /// What a call is told about its lease.
+    pub(super) tenure: Mutex<Tenure>,
+    /// What more is waited for.
+    pub(super) gate: Mutex<Option<Arc<Notify>>>,
+    ended: Mutex<BTreeSet<u32>>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            records: Mutex::default(),
+            room: Mutex::default(),
+            refused: Mutex::default(),
+            lost: Mutex::default(),
+            tenure: Mutex::new(Tenure::Good),
+            gate: Mutex::default(),
+            ended: Mutex::default(),
+        }
+    }
 }
 
 impl Recorder {
-    fn record(&self, record: String) -> Result<(), LedgerError> {
+    fn record(&self, call: CallPart, record: String) -> Result<(), LedgerError> {
         if self.refused.lock().is_some_and(|refused| record.starts_with(refused)) {
             return Err(LedgerError("the disk is full".into()));
         }
         let mut records = self.records.lock();
-        let ended = records.iter().any(|record| record.starts_with("settle") || record.starts_with("void"));
-        assert!(!ended, "{record} after the end: {records:?}");
-        records.push(record);
+        let mut ended = self.ended.lock();
+        assert!(!ended.contains(&call.part), "{record} after the end: {records:?}");
+        if record.starts_with("settle") || record.starts_with("void") {
+            ended.insert(call.part);
+        }
+        records.push(if call.part == 0 { record } else { format!("part {}: {record}", call.part) });
         Ok(())
+    }
+
+    fn give(&self, call: CallPart, amount: Nanos, floor: Nanos, what: &str) -> Result<Nanos, ReserveError> {
+        if self.ended.lock().contains(&call.part) {
+            return Err(ReserveError::Unavailable);
+        }
+        let given = amount.min(self.room.lock().unwrap_or(Nanos::MAX));
+        if given < floor {
+            return Err(ReserveError::Insufficient);
+        }
+        self.record(call, what.replace('?', &given.to_string())).unwrap();
+        Ok(given)
+    }
+
+    async fn wait(&self) {
+        let gate = self.gate.lock().clone();
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
     }
 }
 
@@ -53,57 +104,141 @@ impl Ledger for Recorder {
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
-        let room = self.room.lock().unwrap_or(Nanos::MAX);
-        let reserved = amount.min(room);
-        let answer = if reserved < floor { Err(ReserveError::Insufficient) } else { Ok(reserved) };
-        if answer.is_ok() {
-            self.record(format!("reserve {reserved} {:?} input {}", facts.mode, facts.input_tokens)).unwrap();
-        }
-        Box::pin(async move { answer })
+        Box::pin(async move {
+            if facts.part > 0 {
+                self.wait().await;
+            }
+            // Some tests make a call of the same id again.
+            self.ended.lock().remove(&facts.part);
+            let what = format!("reserve ? {:?} input {}", facts.mode, facts.input_tokens);
+            self.give(CallPart::of(&facts), amount, floor, &what)
+        })
     }
 
-    fn sent(&self, _: CallId, attempt: Attempt) -> Result<(), LedgerError> {
-        self.record(format!("sent {} {}", attempt.attempt, attempt.upstream_model))
+    fn extend(
+        &self,
+        call: CallPart,
+        amount: Nanos,
+        floor: Nanos,
+    ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
+        Box::pin(async move {
+            self.wait().await;
+            self.give(call, amount, floor, &format!("extend ? at least {floor}"))
+        })
     }
 
-    fn attempt_ended(&self, _: CallId, attempt: u32, outcome: AttemptOutcome) -> Result<(), LedgerError> {
-        self.record(format!("ended {attempt} {outcome:?}"))
+    fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError> {
+        self.record(call, format!("sent {} {}", attempt.attempt, attempt.upstream_model))?;
+        let lost = *self.lost.lock();
+        // Not at the first look.
+        Ok(Durable::after(Box::pin(async move {
+            tokio::task::yield_now().await;
+            if lost { Err(LedgerError("the disk did not keep it".into())) } else { Ok(()) }
+        })))
     }
 
-    fn progress(&self, _: CallId, output_tokens: u64) -> Result<(), LedgerError> {
-        self.record(format!("progress {output_tokens}"))
+    fn attempt_ended(
+        &self,
+        call: CallPart,
+        attempt: u32,
+        outcome: AttemptOutcome,
+    ) -> Result<(), LedgerError> {
+        self.record(call, format!("ended {attempt} {outcome:?}"))
     }
 
-    fn settle(&self, _: CallId, usage: Usage, amount: Nanos, flags: Vec<Flag>) -> Result<(), LedgerError> {
+    fn progress(&self, call: CallPart, output_tokens: u64) -> Result<Tenure, LedgerError> {
+        self.record(call, format!("progress {output_tokens}"))?;
+        Ok(*self.tenure.lock())
+    }
+
+    fn settle(
+        &self,
+        call: CallPart,
+        usage: Usage,
+        amount: Nanos,
+        flags: Vec<Flag>,
+    ) -> Result<(), LedgerError> {
         let Usage { input_tokens, output_tokens, .. } = usage;
-        self.record(format!("settle {input_tokens}+{output_tokens} for {amount} {flags:?}"))
+        self.record(call, format!("settle {input_tokens}+{output_tokens} for {amount} {flags:?}"))
     }
 
-    fn void(&self, _: CallId) -> Result<(), LedgerError> {
-        self.record("void".into())
+    fn void(&self, call: CallPart) -> Result<(), LedgerError> {
+        self.record(call, "void".into())
     }
 }
 
-struct Still(Arc<RouteTable>);
+/// A call of 11 input tokens, at one nano-dollar each and ten per output token.
+pub(super) fn facts(reserved: u64) -> CallFacts {
+    let caller = Rig::caller();
+    CallFacts {
+        call_id: CALL,
+        part: 0,
+        user_id: caller.user_id,
+        token_id: caller.token_id,
+        scopes: Vec::new(),
+        group: caller.group,
+        model: model("m"),
+        pinned: pinned(),
+        service_tier: None,
+        control_position: 3,
+        mode: Mode::Stream,
+        input_tokens: 11,
+        reserved: Nanos::new(reserved).unwrap(),
+        extensions: Vec::new(),
+        started_at: TimeStamp::default(),
+    }
+}
+
+fn pinned() -> Pinned {
+    let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
+    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+}
+
+/// A directory and clocks that stand still unless they are moved by hand.
+struct Still(Arc<RouteTable>, Arc<AtomicU64>);
 
 impl Directory for Still {
     /// One nano-dollar per input token, ten per output token.
     fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
-        let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
-        let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
-        let priced =
-            Priced { pinned, control_position: 3, input_tokens_max: None, output_tokens_max: Some(1_000) };
+        let priced = Priced {
+            pinned: pinned(),
+            control_position: 3,
+            input_tokens_max: None,
+            output_tokens_max: Some(1_000),
+        };
         (model.as_str() != "unpriced").then_some(priced)
     }
 
     fn routes(&self) -> Arc<RouteTable> {
         Arc::clone(&self.0)
     }
+
+    fn strategy(&self, _: &GroupName) -> Strategy {
+        Strategy::WeightedRandom
+    }
 }
 
 impl Clock for Still {
     fn now(&self) -> TimeStamp {
         TimeStamp::from_micros(1_000_000)
+    }
+
+    fn boot_ms(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
+/// Notes what it is told about channels.
+#[derive(Default)]
+pub(super) struct Notes(pub(super) Mutex<Vec<String>>);
+
+impl ChannelKeeper for Notes {
+    fn disable(&self, channel: ChannelId) {
+        self.0.lock().push(format!("disable {}", channel.0.as_u128()));
+    }
+
+    fn enable(&self, channel: ChannelId) {
+        self.0.lock().push(format!("enable {}", channel.0.as_u128()));
     }
 }
 
@@ -112,6 +247,8 @@ pub(super) struct Rig {
     pub(super) ledger: Arc<Recorder>,
     pub(super) provider: Provider,
     pub(super) tasks: TaskTracker,
+    pub(super) boot_ms: Arc<AtomicU64>,
+    pub(super) notes: Arc<Notes>,
 }
 
 pub(super) fn model(name: &str) -> ModelName {
@@ -137,7 +274,8 @@ pub(super) fn route(provider: &str, base_url: Option<String>, at: i32) -> Route 
         .over("[hangs_up]\npaths = { openai_chat = \"chat/completions\" }\ncancel_stops_billing = true")
         .unwrap();
     let provider = catalogue.find(provider).unwrap();
-    Route::new(ChannelId(Uuid::from_u128(9)), provider, &spec, vec![key]).unwrap()
+    let channel_id = ChannelId(Uuid::from_u128(9 + u128::try_from(at).unwrap()));
+    Route::new(channel_id, provider, &spec, vec![key]).unwrap()
 }
 
 impl Rig {
@@ -158,14 +296,16 @@ impl Rig {
         let provider = Provider::start(scripts).await;
         let table = Arc::new(RouteTable::new(routes(&provider)));
         let (ledger, tasks) = (Arc::new(Recorder::default()), TaskTracker::new());
-        let relay = Relay::new(
-            Arc::clone(&ledger) as Arc<dyn Ledger>,
-            Arc::new(Still(Arc::clone(&table))),
-            Arc::new(Still(table)),
-            config,
-            tasks.clone(),
-        );
-        Self { relay: relay.unwrap(), ledger, provider, tasks }
+        let (boot_ms, notes) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(Notes::default()));
+        let still = Arc::new(Still(table, Arc::clone(&boot_ms)));
+        let ports = Ports {
+            ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
+            directory: Arc::clone(&still) as Arc<dyn Directory>,
+            clock: still,
+            keeper: Arc::clone(&notes) as Arc<dyn ChannelKeeper>,
+        };
+        let relay = Relay::new(ports, config, tasks.clone()).unwrap();
+        Self { relay, ledger, provider, tasks, boot_ms, notes }
     }
 
     pub(super) fn caller() -> Caller {
@@ -175,11 +315,17 @@ impl Rig {
             group: GroupName::default_group(),
             scopes: vec![AccountId(Uuid::from_u128(4))],
             models: None,
+            limits: CallerLimits::default(),
         }
     }
 
     pub(super) async fn chat(&self, body: &str) -> Result<Answer, CallError> {
-        self.relay.chat(CALL, Self::caller(), Bytes::copy_from_slice(body.as_bytes())).await
+        self.call(Format::OpenaiChat, body).await
+    }
+
+    pub(super) async fn call(&self, format: Format, body: &str) -> Result<Answer, CallError> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        self.relay.call(format, CALL, Self::caller(), body).await
     }
 
     /// The client's answer in full.

@@ -7,6 +7,8 @@ use http::StatusCode;
 use thiserror::Error;
 use wire::openai_chat::{AnswerError, StreamError};
 
+use crate::health::Fault;
+
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an attempt brought no answer.
@@ -24,18 +26,18 @@ pub(crate) enum UpstreamError {
     /// It says that the request is wrong.
     #[error("it refused the request with status {status}")]
     Rejected { status: StatusCode, message: Option<String> },
-    /// It does not take our key.
+    /// It does not take our key, or our account there is empty.
     #[error("it refused the channel's key with status {status}")]
     KeyRefused { status: StatusCode },
     /// It does not take this request here or now.
     #[error("it does not serve this request: status {status}")]
     Elsewhere { status: StatusCode },
-    /// Too many requests, or too little money on our account there.
+    /// Too many requests.
     #[error("it limits this channel with status {status}")]
     RateLimited { status: StatusCode, retry_after: Option<Duration> },
-    /// It broke.
+    /// It broke, or has too much to do.
     #[error("it failed with status {status}")]
-    Failed { status: StatusCode },
+    Failed { status: StatusCode, retry_after: Option<Duration> },
     /// Its answer is none.
     #[error("its answer cannot be read: {0}")]
     Answer(#[from] AnswerError),
@@ -47,7 +49,7 @@ pub(crate) enum UpstreamError {
     TooLong { bytes_max: usize },
 }
 
-/// What is done next.
+/// What the call does next. What the next calls do is [`Fault`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It would be the same everywhere.
@@ -56,8 +58,6 @@ pub(crate) enum Verdict {
     TryOtherKey,
     /// Another channel may answer.
     TryElsewhere,
-    /// Another key may be taken; this one again after the pause.
-    Suspend(Option<Duration>),
 }
 
 impl UpstreamError {
@@ -74,8 +74,7 @@ impl UpstreamError {
     pub(crate) const fn verdict(&self) -> Verdict {
         match self {
             Self::Rejected { .. } => Verdict::GiveUp,
-            Self::KeyRefused { .. } => Verdict::TryOtherKey,
-            Self::RateLimited { retry_after, .. } => Verdict::Suspend(*retry_after),
+            Self::KeyRefused { .. } | Self::RateLimited { .. } => Verdict::TryOtherKey,
             Self::Unreachable(_)
             | Self::Broken(_)
             | Self::TimedOut
@@ -84,6 +83,24 @@ impl UpstreamError {
             | Self::Answer(_)
             | Self::Stream(_)
             | Self::TooLong { .. } => Verdict::TryElsewhere,
+        }
+    }
+
+    /// What it says about the channel's health; nothing where the request is at fault.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Rejected { .. } => None,
+            Self::KeyRefused { status } if *status == StatusCode::UNAUTHORIZED => Some(Fault::Refused),
+            Self::KeyRefused { .. } => Some(Fault::Doubted),
+            Self::RateLimited { retry_after, .. } => Some(Fault::Limited(*retry_after)),
+            Self::Failed { retry_after, .. } => Some(Fault::Failed(*retry_after)),
+            Self::Unreachable(_)
+            | Self::Broken(_)
+            | Self::TimedOut
+            | Self::Elsewhere { .. }
+            | Self::Answer(_)
+            | Self::Stream(_)
+            | Self::TooLong { .. } => Some(Fault::Failed(None)),
         }
     }
 

@@ -21,8 +21,7 @@ async fn refused(status: u16) -> UpstreamError {
 async fn each_status_is_sorted_by_what_is_done_next_and_what_it_may_cost() {
     for (statuses, verdict, outcome) in [
         (&[400, 409, 413, 415, 422][..], Verdict::GiveUp, AttemptOutcome::Unbilled),
-        (&[401, 403], Verdict::TryOtherKey, AttemptOutcome::Unbilled),
-        (&[402, 429], Verdict::Suspend(None), AttemptOutcome::Unbilled),
+        (&[401, 402, 403, 429], Verdict::TryOtherKey, AttemptOutcome::Unbilled),
         (&[301, 307, 404, 405, 408, 410], Verdict::TryElsewhere, AttemptOutcome::Unbilled),
         (&[500, 502, 503, 504, 529], Verdict::TryElsewhere, AttemptOutcome::Unknown),
     ] {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ledger::JournalSync;
 use tempfile::TempDir;
 
 use super::{Config, ConfigError, Flags, LogFormat};
@@ -37,6 +38,15 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 }
 
 #[test]
+fn the_journal_outlives_a_power_loss_and_holds_less_where_that_is_said() {
+    let config = Config::read(None, Environment::default(), Flags::default()).unwrap();
+    assert_eq!((config.journal_sync, config.journal_bytes_max), (JournalSync::Os, 1 << 30));
+    let (_dir, path) = file("journal_sync = 'group'\njournal_bytes_max = 16777216");
+    let config = Config::read(Some(&path), Environment::default(), Flags::default()).unwrap();
+    assert_eq!((config.journal_sync, config.journal_bytes_max), (JournalSync::Group, 1 << 24));
+}
+
+#[test]
 fn an_unknown_key_is_named() {
     let (_dir, path) = file("lissten = '127.0.0.1:1'");
     let error = Config::read(Some(&path), Environment::default(), Flags::default()).unwrap_err();
@@ -48,9 +58,14 @@ fn an_unknown_key_is_named() {
 
 #[test]
 fn a_bad_value_is_named_with_what_would_be_right() {
-    for (name, value) in
-        [("listen", "nowhere"), ("log_format", "xml"), ("idle_timeout_ms", "0"), ("role", "boss")]
-    {
+    for (name, value) in [
+        ("listen", "nowhere"),
+        ("log_format", "xml"),
+        ("idle_timeout_ms", "0"),
+        ("role", "boss"),
+        ("journal_sync", "never"),
+        ("journal_bytes_max", "4096"),
+    ] {
         let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(name) && text.contains(value), "{text}");

@@ -8,7 +8,7 @@ use domain::JournalId;
 use eventlog::{EventLog, Sealer};
 use ledger::{Bank, Node, NodeOptions};
 use projections::{Calls, Directory};
-use relay::{Providers, Relay, RelayConfig};
+use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -18,6 +18,7 @@ use crate::{
     data_dir::DataDir,
     environment::{Machine, boot_id},
     health::NodeHealth,
+    keeper::Keeper,
     ports::{NodeLedger, ReadModels},
 };
 
@@ -52,7 +53,10 @@ impl Parts {
         let appender = ledger.spawn(appender.run());
         let bank = Bank::open(log.clone()).await?;
         let directory = Directory::load(&log).await?;
-        let node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
+        let mut node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
+        node_options.sync = config.journal_sync;
+        node_options.journal_bytes_max = config.journal_bytes_max;
+        node_options.segment_bytes = config.journal_segment_bytes;
         let node = Node::open(node_options, Arc::new(bank), Arc::new(Machine)).await?;
         let calls = Calls::load(&log).await?;
         let (tasks, followers, followers_stop) =
@@ -64,13 +68,15 @@ impl Parts {
         followers.spawn_on(until(stop(), following), control);
         followers.spawn_on(until(stop(), Arc::clone(&calls).follow(log.clone())), control);
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
-        let relay = Relay::new(
-            Arc::new(NodeLedger(Arc::clone(&node))),
-            Arc::new(models),
-            Arc::new(Machine),
-            relay_config(config),
-            tasks.clone(),
-        )?;
+        let (keeper, reports) = Keeper::new();
+        followers.spawn_on(until(stop(), reports.keep(log.clone())), control);
+        let ports = Ports {
+            ledger: Arc::new(NodeLedger(Arc::clone(&node))),
+            directory: Arc::new(models),
+            clock: Arc::new(Machine),
+            keeper: Arc::new(keeper),
+        };
+        let relay = Relay::new(ports, relay_config(config), tasks.clone())?;
         Ok(Self {
             log,
             directory,

@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use super::input::Tally;
 use crate::{
     Usage,
+    input::Tally,
     json::{self, Kind},
     usage::tokens,
 };
@@ -32,12 +32,15 @@ pub enum AnswerError {
     /// It is another kind of object.
     #[error("it has no array `choices`")]
     NoChoices,
+    /// It is another kind of object.
+    #[error("it has no array `data`")]
+    NoData,
 }
 
-/// Reads a whole answer.
+/// Reads a whole answer: a chat's, or a plain completion's.
 ///
 /// # Errors
-/// When it is no chat completion.
+/// When it is neither.
 pub fn read_answer(body: &[u8]) -> Result<Answer, AnswerError> {
     let object = object(body)?;
     let (mut usage, mut choices, mut tally) = (None, None, Tally::default());
@@ -54,7 +57,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, AnswerError> {
 }
 
 /// The text of an object.
-pub(super) fn object(body: &[u8]) -> Result<&str, AnswerError> {
+pub(crate) fn object(body: &[u8]) -> Result<&str, AnswerError> {
     let text = std::str::from_utf8(body).map_err(|_| AnswerError::Json)?;
     match json::kind(text) {
         Kind::Object => Ok(text),
@@ -64,7 +67,7 @@ pub(super) fn object(body: &[u8]) -> Result<&str, AnswerError> {
 }
 
 /// The usage that a provider tells. One without any count says nothing, rather than that nothing was used.
-pub(super) fn read_usage(raw: &str) -> Option<Usage> {
+pub(crate) fn read_usage(raw: &str) -> Option<Usage> {
     let (mut usage, mut is_told) = (Usage::default(), false);
     json::fields(raw, |name, value| match name {
         "prompt_tokens" => is_told |= set(&mut usage.input_tokens, value),
@@ -102,10 +105,10 @@ fn each(details: &str, mut take: impl FnMut(&str, &str) -> bool) {
 /// A choice without a message says nothing; what it lacks is the client's to miss.
 fn read_message(choice: &str, tally: &mut Tally) {
     if json::kind(choice) == Kind::Object {
-        json::fields(choice, |name, value| {
-            if name == "message" {
-                tally.message(value);
-            }
+        json::fields(choice, |name, value| match name {
+            "message" => tally.message(value),
+            "text" => tally.text(value),
+            _ => {}
         })
         .unwrap_or_default();
     }

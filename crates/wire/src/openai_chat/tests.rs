@@ -10,6 +10,7 @@ mod streams;
 use bytes::Bytes;
 
 use super::*;
+use crate::{Edits, Input, MEMBERS_MAX};
 
 /// A request as clients of the real API send it: tools, a schema, an image, and members that we do not know.
 const REQUEST: &str = r#"{
@@ -31,7 +32,7 @@ const REQUEST: &str = r#"{
 }"#;
 
 fn read(body: &str) -> Result<Request, RequestError> {
-    Request::read(Bytes::copy_from_slice(body.as_bytes()))
+    super::read(Bytes::copy_from_slice(body.as_bytes()))
 }
 
 /// A small request with these members more.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    AccountId, GroupName, ModelName, Nanos, TimeStamp,
+    AccountId, CallLimits, GroupName, ModelName, Nanos, TimeStamp,
     api_token::{ApiTokenChange, ApiTokenCommand, ApiTokenSpec},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::view::CallLimitsView;
 use crate::{
     Edge,
     extract::json::given,
@@ -37,6 +38,10 @@ pub(crate) struct IssueApiTokenBody {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     group: Option<GroupName>,
+    /// The most that it may ask for; left out, as much as its user may.
+    #[serde(default)]
+    #[schema(value_type = Option<CallLimitsView>)]
+    limits: Option<CallLimits>,
 }
 
 impl IssueApiTokenBody {
@@ -56,6 +61,7 @@ impl IssueApiTokenBody {
             allowed_ips: self.allowed_ips,
             expires_at: self.expires_at,
             group: self.group,
+            limits: self.limits,
         })
     }
 }
@@ -94,6 +100,9 @@ pub(crate) struct ChangeApiTokenBody {
     #[serde(default, with = "domain::nullable")]
     #[schema(value_type = Option<String>)]
     group: Option<Option<GroupName>>,
+    #[serde(default, with = "domain::nullable")]
+    #[schema(value_type = Option<CallLimitsView>)]
+    limits: Option<Option<CallLimits>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     status: Option<ApiTokenStatusBody>,
@@ -108,6 +117,7 @@ impl ChangeApiTokenBody {
             allowed_ips: self.allowed_ips,
             expires_at: self.expires_at,
             group: self.group,
+            limits: self.limits,
         };
         let status = self.status.map(|status| match status {
             ApiTokenStatusBody::Enabled => ApiTokenCommand::Enable,

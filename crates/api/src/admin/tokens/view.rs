@@ -1,9 +1,9 @@
 //! A token as people see it: of its key only the last characters.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use domain::{
-    AccountId, ApiTokenId, GroupName, ModelName, TimeStamp, UserId,
+    AccountId, ApiTokenId, CallLimits, GroupName, ModelName, TimeStamp, UserId,
     account::Account,
     api_token::{ApiTokenSpec, ApiTokenStatus},
 };
@@ -63,6 +63,34 @@ impl Quota {
     }
 }
 
+/// The most that may be asked for; what is absent is not limited.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = CallLimits)]
+pub(crate) struct CallLimitsView {
+    /// Calls begun within any minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 60)]
+    requests_per_minute: Option<u32>,
+    /// Tokens within any minute, in and out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 100_000)]
+    tokens_per_minute: Option<u32>,
+    /// Calls at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 8)]
+    concurrent_calls: Option<u32>,
+}
+
+impl CallLimitsView {
+    fn of(limits: CallLimits) -> Self {
+        Self {
+            requests_per_minute: limits.requests_per_minute.map(NonZeroU32::get),
+            tokens_per_minute: limits.tokens_per_minute.map(NonZeroU32::get),
+            concurrent_calls: limits.concurrent_calls.map(NonZeroU32::get),
+        }
+    }
+}
+
 /// A token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApiTokenView {
@@ -95,6 +123,9 @@ pub(crate) struct ApiTokenView {
     /// Calls as this group instead of its user's.
     #[schema(value_type = Option<String>, required = true)]
     group: Option<GroupName>,
+    /// The most that it may ask for; `null` means as much as its user may.
+    #[schema(required = true)]
+    limits: Option<CallLimitsView>,
     /// The last four characters of its key.
     #[schema(example = "9f2c")]
     key_hint: String,
@@ -122,6 +153,7 @@ impl ApiTokenView {
             allowed_ips: spec.allowed_ips.clone(),
             expires_at: spec.expires_at,
             group: spec.group.clone(),
+            limits: spec.limits.map(CallLimitsView::of),
             key_hint,
             status,
             created_at: made_at(id.0),

@@ -60,7 +60,8 @@ impl Control {
     }
 
     fn default_price(&mut self, version: u32, picos: Option<u64>) {
-        let values = SettingsValues { default_price: picos.map(|picos| Box::new(price(picos))) };
+        let default_price = picos.map(|picos| Box::new(price(picos)));
+        let values = SettingsValues { default_price, ..SettingsValues::default() };
         let event = SettingsEvent::Changed { version, values: Box::new(values) };
         self.say(stream_name(Settings::KIND, SETTINGS_ID), NewEvent::of(&event).unwrap());
     }

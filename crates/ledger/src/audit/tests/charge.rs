@@ -5,7 +5,7 @@ use domain::account::{AccountEvent, AttemptOutcome as Outcome, Deduction, Flag};
 use super::{charged, kinds, rewritten};
 use crate::{
     Amiss, Broken,
-    fixtures::{PAYER, attempt, nanos},
+    fixtures::{PAYER, attempt, lease, nanos},
 };
 
 /// What is found where the charge says something else.
@@ -41,10 +41,11 @@ async fn every_account_pays_the_whole_bill() {
 }
 
 #[tokio::test]
-async fn what_is_charged_beyond_its_lease_without_a_reason_is_found() {
+async fn a_charge_that_frees_less_of_its_lease_than_it_takes_is_found() {
     let broken = with(|charge| charge.charges[0].freed_nanos = nanos(5)).await;
     assert_eq!(kinds(&broken), ["balance", "deficit"].into());
-    assert!(broken.contains(&Broken::Deficit { account_id: PAYER, deficit: 20, explained: 0 }), "{broken:?}");
+    let deficit = Broken::Deficit { account_id: PAYER, lease_id: lease(1), deficit: 20, explained: 0 };
+    assert!(broken.contains(&deficit), "{broken:?}");
 }
 
 #[tokio::test]

@@ -1,31 +1,15 @@
 //! A process that dies, at each step of a call.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
-use domain::account::{AttemptOutcome, Flag};
-use tempfile::TempDir;
-
-use super::{answered, reserve, sent, settle};
+use super::{answered, charges, reserve, sent, settle};
 use crate::{
-    Broken, IngestError, LedgerPort, Node, NodeError, ReserveError,
-    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, call, nanos},
+    IngestError, LedgerPort, Node, NodeError, ReserveError,
+    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER, asked, attempt, nanos, whole},
     journal::JournalError,
     record::Record,
 };
-
-/// The amount and the flags of every charge.
-async fn charges(ledger: &Ledger) -> Vec<(u64, Vec<Flag>)> {
-    let amounts = ledger.charges().await.into_iter();
-    amounts.map(|charge| (charge.amount_nanos.get(), charge.flags)).collect()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
-}
+use domain::account::{AttemptOutcome, Flag};
 
 #[tokio::test]
 async fn before_anything_was_sent_it_costs_nothing() {
@@ -57,8 +41,8 @@ async fn after_it_was_sent_the_input_and_the_progress_are_charged_once() {
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 7).unwrap();
-    node.progress(call(1), 15).unwrap();
+    node.progress(whole(1), 7).unwrap();
+    node.progress(whole(1), 15).unwrap();
     drop(node);
     // Ten tokens of input and fifteen of output, a nano each.
     let in_doubt = [(25, vec![Flag::InDoubt, Flag::Counted])];
@@ -79,7 +63,7 @@ async fn in_doubt_never_costs_more_than_was_reserved() {
     let node = ledger.node().await;
     reserve(&node, 1, 20).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 5_000).unwrap();
+    node.progress(whole(1), 5_000).unwrap();
     drop(node);
     ledger.node().await;
     assert_eq!(charges(&ledger).await, [(20, vec![Flag::InDoubt, Flag::Counted])]);
@@ -92,7 +76,7 @@ async fn between_two_attempts_of_which_the_first_was_unbilled_it_costs_nothing()
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.attempt_ended(call(1), 1, AttemptOutcome::Unbilled).unwrap();
+    node.attempt_ended(whole(1), 1, AttemptOutcome::Unbilled).unwrap();
     drop(node);
     ledger.node().await;
     assert_eq!(charges(&ledger).await, []);
@@ -210,7 +194,7 @@ async fn a_call_that_outlives_its_journal_file_is_still_in_doubt_after_a_crash()
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
-    node.progress(call(1), 15).unwrap();
+    node.progress(whole(1), 15).unwrap();
     for n in 2..1_200 {
         reserve(&node, n, 20).await.unwrap();
         answered(&node, n, 3);
@@ -254,7 +238,7 @@ async fn whatever_was_reserved_can_be_settled() {
 async fn without_its_directory(ledger: &Ledger, node: &Node, work: impl AsyncFnOnce()) {
     let (here, away) = (ledger.journal_dir(), ledger.dir.path().join("away"));
     fs::rename(&here, &away).unwrap();
-    while node.progress(call(1), 15).is_ok() {}
+    while node.progress(whole(1), 15).is_ok() {}
     work().await;
     fs::rename(&away, &here).unwrap();
 }
@@ -266,7 +250,7 @@ async fn an_end_that_the_disk_did_not_take_is_written_when_it_does_again() {
     reserve(&node, 1, 60).await.unwrap();
     sent(&node, 1);
     without_its_directory(&ledger, &node, async || {
-        node.attempt_ended(call(1), 1, AttemptOutcome::Billed).unwrap_err();
+        node.attempt_ended(whole(1), 1, AttemptOutcome::Billed).unwrap_err();
         settle(&node, 1, 25, Vec::new()).unwrap_err();
         let refused = reserve(&node, 2, 10).await;
         assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
@@ -288,8 +272,8 @@ async fn an_attempt_that_could_not_be_written_down_was_not_sent_and_keeps_no_cal
     let node = ledger.node().await;
     reserve(&node, 1, 60).await.unwrap();
     without_its_directory(&ledger, &node, async || {
-        node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap_err();
-        let voided = node.void(call(1));
+        node.sent(whole(1), attempt(1, AttemptOutcome::Unknown)).unwrap_err();
+        let voided = node.void(whole(1));
         assert!(matches!(voided, Err(NodeError::Journal(_))), "{voided:?}");
         assert_eq!(node.open_calls(), 0);
     })
@@ -300,76 +284,4 @@ async fn an_attempt_that_could_not_be_written_down_was_not_sent_and_keeps_no_cal
     assert_eq!(charges(&ledger).await, []);
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 100);
     ledger.is_sound().await;
-}
-
-/// A disk that is put back to where it was, while the ledger has taken in what came after: `missing` calls of it.
-async fn rolled_back(missing: u128) -> (Ledger, NodeError) {
-    let ledger = Ledger::with(1_000).await;
-    let node = ledger.node().await;
-    reserve(&node, 1, 20).await.unwrap();
-    answered(&node, 1, 3);
-    node.upload().await.unwrap();
-    drop(node);
-    let kept = TempDir::new().unwrap();
-    copy(&ledger.journal_dir(), kept.path());
-    let node = ledger.node().await;
-    for n in 0..missing {
-        reserve(&node, 2 + n, 20).await.unwrap();
-        answered(&node, 2 + n, 3);
-    }
-    node.upload().await.unwrap();
-    drop(node);
-    fs::remove_dir_all(ledger.journal_dir()).unwrap();
-    copy(kept.path(), &ledger.journal_dir());
-    let port = Arc::new(ledger.bank.clone());
-    let Err(refused) = ledger.node_over(port, "boot 1").await else { panic!("it opened") };
-    (ledger, refused)
-}
-
-#[tokio::test]
-async fn a_journal_that_was_rolled_back_is_reported_however_little_it_lacks() {
-    for missing in [0, 1, 2, 20] {
-        let (ledger, refused) = rolled_back(missing).await;
-        assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{missing}: {refused}");
-        assert_eq!(ledger.charges().await.len() as u128, 1 + missing);
-        let broken = ledger.audit_with(Some(ledger.journal_dir())).await.broken;
-        assert!(matches!(broken[..], [Broken::JournalShort { .. }]), "{missing}: {broken:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_journal_that_was_rolled_back_is_left_as_it_was() {
-    let (ledger, _) = rolled_back(3).await;
-    let before = fs::read_dir(ledger.journal_dir()).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        (path.clone(), fs::read(path).unwrap())
-    });
-    let mut before: Vec<_> = before.filter(|(path, _)| path.extension().is_some()).collect();
-    let port = Arc::new(ledger.bank.clone());
-    assert!(ledger.node_over(port, "boot 1").await.is_err());
-    before.retain(|(path, bytes)| fs::read(path).unwrap() != *bytes);
-    assert!(before.is_empty(), "{} files changed", before.len());
-}
-
-#[tokio::test]
-async fn a_node_whose_ledger_knows_another_end_uploads_and_reserves_nothing_more() {
-    let ledger = Ledger::with(100).await;
-    let node = ledger.node().await;
-    reserve(&node, 1, 60).await.unwrap();
-    // Somebody with a copy of the journal was faster.
-    let cursor = ledger.bank.cursor(JOURNAL).await.unwrap();
-    let record = crate::record::Record::Void { call: super::super::whole(call(9)) };
-    let payload = record.encode().unwrap();
-    let link = cursor.link.next(&payload);
-    let framed = crate::journal::Framed { seq: cursor.seq + 1, payload, link };
-    ledger.bank.ingest(JOURNAL, vec![framed]).await.unwrap();
-    node.sent(call(1), attempt(1, AttemptOutcome::Unknown)).unwrap();
-    answered(&node, 1, 25);
-    let refused = node.upload().await.unwrap_err();
-    assert!(matches!(refused, NodeError::Ingest(IngestError::Fork { .. })), "{refused}");
-    node.upload_or_report().await;
-    let refused = reserve(&node, 2, 10).await;
-    assert!(matches!(refused, Err(ReserveError::Node(NodeError::Broken))), "{refused:?}");
-    assert_eq!(charges(&ledger).await, []);
-    assert_eq!(ledger.account(PAYER).await.pending_nanos, 60);
 }

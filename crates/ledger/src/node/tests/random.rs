@@ -8,10 +8,11 @@ use domain::{
 };
 use uuid::Uuid;
 
-use super::{Node, Running, reserve_within, settle};
+use super::{Node, NodeError, Running, die, reserve_within, settle};
 use crate::{
     ReserveError,
-    fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos},
+    fixtures::{Dice, Faulty, Ledger, Line, attempt, call, nanos, whole},
+    step::StepError,
 };
 
 const STEPS: usize = 600;
@@ -35,12 +36,23 @@ struct World {
     boots: u32,
     calls: u128,
     open: BTreeMap<u128, Story>,
+    extended: u32,
     /// What must be charged, for each call that ended.
     ended: BTreeMap<u128, u64>,
 }
 
 fn account(n: u64) -> AccountId {
     AccountId(Uuid::from_u128(0x100 + u128::from(n)))
+}
+
+async fn while_uploading<T>(node: &Node, asking: impl Future<Output = T>) -> T {
+    let uploading = async {
+        loop {
+            let _ = node.upload().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { answer = asking => answer, () = uploading => unreachable!() }
 }
 
 impl World {
@@ -62,6 +74,7 @@ impl World {
             boots: 1,
             calls: 0,
             open: BTreeMap::new(),
+            extended: 0,
             ended: BTreeMap::new(),
         };
         world.start().await;
@@ -79,8 +92,9 @@ impl World {
     }
 
     async fn step(&mut self) {
-        match self.dice.below(20) {
+        match self.dice.below(22) {
             0..6 => self.reserve().await,
+            20 | 21 => self.extend().await,
             6..10 => self.go_on(),
             10..13 => self.end(),
             13 => {
@@ -113,21 +127,30 @@ impl World {
         let amount = 1 + self.dice.below(200);
         let floor = if self.dice.below(2) == 0 { amount } else { amount.div_ceil(4) };
         let node = self.node();
-        let reserving = reserve_within(&node, n, &accounts, amount, floor);
-        let uploading = async {
-            loop {
-                let _ = node.upload().await;
-                tokio::task::yield_now().await;
-            }
-        };
-        let answer = tokio::select! { answer = reserving => answer, () = uploading => unreachable!() };
-        match answer {
+        match while_uploading(&node, reserve_within(&node, n, &accounts, amount, floor)).await {
             Ok(reserved) => {
                 assert!((floor..=amount).contains(&reserved.get()));
                 let reserved = reserved.get();
                 self.open.insert(n, Story { reserved, attempts: 0, billable: false, progress: 0 });
             }
             Err(ReserveError::Insufficient(_) | ReserveError::Ledger(_)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn extend(&mut self) {
+        let Some(n) = self.some_call() else { return };
+        let amount = 1 + self.dice.below(100);
+        let floor = amount.div_ceil(3);
+        let node = self.node();
+        match while_uploading(&node, node.extend(whole(n), nanos(amount), nanos(floor))).await {
+            Ok(more) => {
+                assert!((floor..=amount).contains(&more.get()));
+                self.open.get_mut(&n).unwrap().reserved += more.get();
+                self.extended += 1;
+            }
+            Err(ReserveError::Insufficient(_) | ReserveError::Ledger(_)) => {}
+            Err(ReserveError::Node(NodeError::Step(StepError::Extended(_)))) => {}
             Err(other) => panic!("{other}"),
         }
     }
@@ -145,15 +168,15 @@ impl World {
             _ if !story.billable => {
                 story.attempts += 1;
                 story.billable = true;
-                node.sent(call(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap();
+                drop(node.sent(whole(n), attempt(story.attempts, AttemptOutcome::Unknown)).unwrap());
             }
             0 if story.progress == 0 => {
                 story.billable = false;
-                node.attempt_ended(call(n), story.attempts, AttemptOutcome::Unbilled).unwrap();
+                node.attempt_ended(whole(n), story.attempts, AttemptOutcome::Unbilled).unwrap();
             }
             _ => {
                 story.progress += 1 + u64::from(story.attempts);
-                node.progress(call(n), story.progress).unwrap();
+                node.progress(whole(n), story.progress).unwrap();
             }
         }
     }
@@ -167,7 +190,7 @@ impl World {
             let amount = self.dice.below(most + 1);
             self.settle(n, &story, amount);
         } else {
-            self.node().void(call(n)).unwrap();
+            self.node().void(whole(n)).unwrap();
         }
     }
 
@@ -175,8 +198,8 @@ impl World {
     fn settle(&mut self, n: u128, story: &Story, amount: u64) {
         let node = self.node();
         let last = story.attempts + u32::from(!story.billable);
-        node.sent(call(n), attempt(last, AttemptOutcome::Unknown)).unwrap();
-        node.attempt_ended(call(n), last, AttemptOutcome::Billed).unwrap();
+        drop(node.sent(whole(n), attempt(last, AttemptOutcome::Unknown)).unwrap());
+        node.attempt_ended(whole(n), last, AttemptOutcome::Billed).unwrap();
         settle(&node, n, amount, Vec::new()).unwrap();
         self.ended.insert(n, amount);
     }
@@ -199,7 +222,9 @@ impl World {
 
     /// The process dies; every third time the machine does.
     async fn crash(&mut self) {
-        self.node = None;
+        if let Some(node) = self.node.take() {
+            die(&self.ledger, node).await;
+        }
         let machine = self.dice.below(3) == 0;
         self.boots += u32::from(machine);
         for (n, story) in std::mem::take(&mut self.open) {
@@ -237,6 +262,7 @@ async fn anything_happens(seed: u64) {
     running.stop().await;
     assert_eq!(world.charged().await, world.ended, "seed {seed}");
     assert!(world.ended.len() > 30, "only {} calls ended", world.ended.len());
+    assert!(world.extended > 10, "only {} calls were extended", world.extended);
     for (id, folded) in world.ledger.folded().await {
         assert!(folded.leases.is_empty() && folded.pending_nanos == 0, "{id} with seed {seed}: {folded:?}");
     }

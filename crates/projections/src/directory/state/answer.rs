@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     AdminKeyId, GroupName, ModelName, UserId,
     price::{Price, PriceSource, Ratio},
-    settings::SETTINGS_ID,
+    settings::{SETTINGS_ID, SettingsValues},
 };
 
 use super::{State, TokenEntry};
@@ -44,6 +44,10 @@ impl State {
     pub(in super::super) fn own_price(&self, model: &ModelName) -> Option<(Price, PriceSource)> {
         let row = self.prices.get(model)?;
         Some((row.price.clone(), PriceSource::List { version: row.version }))
+    }
+
+    pub(in super::super) fn settings(&self) -> Option<&SettingsValues> {
+        self.settings.get(SETTINGS_ID).map(|row| &row.values)
     }
 
     pub(in super::super) fn default_price(&self) -> Option<(Price, PriceSource)> {

@@ -57,7 +57,7 @@ async fn anything(house: &House, dice: &mut Dice) {
         4 => house.ask::<PriceList>(LIST_ID, price_command(model(&format!("m{n}")), dice)).await,
         _ => {
             let default_price = (dice.below(2) == 0).then(Box::default);
-            let values = Box::new(SettingsValues { default_price });
+            let values = Box::new(SettingsValues { default_price, ..SettingsValues::default() });
             house.ask::<Settings>(SETTINGS_ID, SettingsCommand::Change(values)).await
         }
     };

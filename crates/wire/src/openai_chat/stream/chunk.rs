@@ -3,8 +3,9 @@
 use super::StreamError;
 use crate::{
     Usage,
+    input::Tally,
     json::{self, Kind},
-    openai_chat::{AnswerError, answer::read_usage, error::read_failure, input::Tally},
+    openai_chat::{AnswerError, answer::read_usage, error::read_failure},
 };
 
 #[derive(Debug, Default)]
@@ -59,6 +60,7 @@ impl Chunk {
             "index" => index = value.parse::<u32>().unwrap_or_default(),
             "finish_reason" => is_finished = json::kind(value) != Kind::Null,
             "delta" | "message" if json::kind(value) == Kind::Object => self.tally.message(value),
+            "text" => self.tally.text(value),
             _ => {}
         })
         .unwrap_or_default();

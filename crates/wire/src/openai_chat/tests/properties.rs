@@ -75,7 +75,7 @@ proptest! {
     fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..200), values in vec(value(), 0..4)) {
         let written: String = values.iter().map(Value::to_string).collect();
         for bytes in [bytes, written.into_bytes()] {
-            let _ = Request::read(bytes.clone().into());
+            let _ = super::super::read(bytes.clone().into());
             let _ = read_answer(&bytes);
             let _ = read_provider_error(&bytes);
         }

@@ -17,7 +17,7 @@ fn text_is_counted_unescaped_and_schemas_as_they_are_written() {
     let schemas =
         [r#"[{"type":"function","function":{"name":"look","parameters":{}}}]"#, r#"{"type":"json_object"}"#];
     let text_bytes = texts.iter().chain(&schemas).map(|text| text.len() as u64).sum();
-    let expected = Input { text_bytes, messages: 4, images: 1, uncountable: false };
+    let expected = Input { text_bytes, messages: 4, images: 1, ..Input::default() };
     assert_eq!(read(REQUEST).unwrap().input(), expected);
 }
 
@@ -71,7 +71,12 @@ fn a_wrong_member_is_named() {
         (r#","max_tokens":-1"#, "max_tokens"),
         (r#","max_completion_tokens":1e3"#, "max_completion_tokens"),
         (r#","max_completion_tokens":"9""#, "max_completion_tokens"),
-        (r#","max_completion_tokens":9,"max_tokens":90"#, "max_tokens"),
+        (r#","max_completion_tokens":9,"max_tokens":90"#, "max_completion_tokens"),
+        (r#","max_tokens":9,"max_completion_tokens":90"#, "max_completion_tokens"),
+        (r#","max_tokens":9,"max_output_tokens":90"#, "max_completion_tokens"),
+        (r#","max_new_tokens":9,"max_output_tokens":90"#, "max_completion_tokens"),
+        (r#","max_new_tokens":"9""#, "max_new_tokens"),
+        (r#","best_of":0"#, "best_of"),
         (r#","service_tier":1"#, "service_tier"),
         (r#","store":"yes""#, "store"),
         (r#","tools":{}"#, "tools"),
@@ -127,6 +132,36 @@ fn a_member_that_routes_or_prices_comes_once_however_it_is_written() {
 }
 
 #[test]
+fn every_answer_that_is_written_counts_and_a_foreign_limit_is_no_promise() {
+    let choices = |members: &str| read(&with(members)).unwrap().choices();
+    assert_eq!(choices(r#","best_of":5,"n":2"#), 5);
+    assert_eq!(choices(r#","n":4,"best_of":3"#), 4);
+    // A provider that does not know the name writes on: nothing less than the model's own limit is set aside.
+    assert_eq!(read(&with(r#","max_output_tokens":5"#)).unwrap().output_limit(), None);
+    let both = with(r#","max_output_tokens":5,"max_tokens":5,"max_completion_tokens":5"#);
+    assert_eq!(read(&both).unwrap().output_limit(), Some(5));
+}
+
+/// Every member that the API documents for this request.
+const MEMBERS: &str = r#"{"audio":{"voice":"alloy","format":"mp3"},"frequency_penalty":0.50,"function_call":"auto",
+    "functions":[{"name":"f"}],"logit_bias":{"50256":-100},"logprobs":true,"max_completion_tokens":7,"max_tokens":7,
+    "messages":[{"role":"user","content":"hi"}],"metadata":{"a":"b"},"modalities":["text","audio"],"model":"m",
+    "moderation":{"x":1},"n":1,"parallel_tool_calls":false,"prediction":{"type":"content","content":"x"},
+    "presence_penalty":-1e-1,"prompt_cache_key":"k","prompt_cache_options":{"x":[]},"prompt_cache_retention":"24h",
+    "reasoning_effort":"low","response_format":{"type":"json_object"},"safety_identifier":"s","seed":-7,
+    "service_tier":"auto","stop":["\u0041",null],"store":true,"stream":true,"stream_options":{"include_usage":true},
+    "temperature":1.0,"tool_choice":"none","tools":[],"top_logprobs":3,"top_p":0.1,"user":"u","verbosity":"high",
+    "web_search_options":{}}"#;
+
+#[test]
+fn every_member_of_the_api_passes_byte_for_byte() {
+    let request = read(MEMBERS).unwrap();
+    assert_eq!(request.rewritten(&Edits::default()), MEMBERS);
+    let edits = Edits { model: Some("up"), ask_for_usage: true, output_limit: Some(9), ..Edits::default() };
+    assert_eq!(request.rewritten(&edits), MEMBERS.replace(r#""model":"m""#, r#""model":"up""#));
+}
+
+#[test]
 fn what_is_no_json_object_is_refused() {
     let whole = with("");
     for body in ["", " ", "{", "nul", "{} {}", r#"{"a":1,}"#, "{'a':1}", &whole[..whole.len() - 1]] {
@@ -134,7 +169,7 @@ fn what_is_no_json_object_is_refused() {
     }
     assert_eq!(read(&format!("{whole} x")), Err(RequestError::Json));
     assert_eq!(read(&with(r#","\ud800":1"#)), Err(RequestError::Json));
-    assert_eq!(Request::read(Bytes::from_static(b"{\"model\":\"\xff\"}")), Err(RequestError::Json));
+    assert_eq!(super::super::read(Bytes::from_static(b"{\"model\":\"\xff\"}")), Err(RequestError::Json));
     for body in ["[]", "null", "7", r#""model""#, " true "] {
         assert_eq!(read(body), Err(RequestError::NotObject), "{body}");
     }

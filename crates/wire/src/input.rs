@@ -11,6 +11,8 @@ pub struct Input {
     pub messages: u64,
     /// How many images there are.
     pub images: u64,
+    /// How many tokens there are that the client has made of text itself.
+    pub tokens: u64,
     /// Whether there is more whose size cannot be told: sound, files, or what we do not know.
     pub uncountable: bool,
 }
@@ -18,23 +20,25 @@ pub struct Input {
 /// Counts messages: those of a request, and those of an answer, which are of the same form. Nothing is refused
 /// here; what is of the wrong kind is the provider's to refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) text_bytes: u64,
-    pub(super) images: u64,
+pub(crate) struct Tally {
+    pub(crate) text_bytes: u64,
+    pub(crate) messages: u64,
+    pub(crate) images: u64,
+    pub(crate) tokens: u64,
     /// There is sound, a file or a part of another kind.
-    pub(super) is_opaque: bool,
+    pub(crate) is_opaque: bool,
     /// There is a member that we do not know.
-    pub(super) is_strange: bool,
+    pub(crate) is_strange: bool,
 }
 
 impl Tally {
     /// Counts JSON as it is written.
-    pub(super) fn raw(&mut self, raw: &str) {
+    pub(crate) fn raw(&mut self, raw: &str) {
         self.text_bytes += raw.len() as u64;
     }
 
     /// Counts a message or a piece of one.
-    pub(super) fn message(&mut self, message: &str) {
+    pub(crate) fn message(&mut self, message: &str) {
         // Some providers say the same thoughts under both names.
         let mut thought_bytes = 0;
         let read = json::fields(message, |name, value| match name {
@@ -51,6 +55,17 @@ impl Tally {
         });
         self.text_bytes += thought_bytes;
         self.is_strange |= read.is_err();
+    }
+
+    /// What was counted, for an estimate.
+    pub(crate) const fn input(&self) -> Input {
+        Input {
+            text_bytes: self.text_bytes,
+            messages: self.messages,
+            images: self.images,
+            tokens: self.tokens,
+            uncountable: self.is_opaque || self.is_strange,
+        }
     }
 
     fn content(&mut self, content: &str) {
@@ -96,7 +111,8 @@ impl Tally {
         self.is_strange |= read.is_err();
     }
 
-    fn text(&mut self, value: &str) {
+    /// Counts a text.
+    pub(crate) fn text(&mut self, value: &str) {
         match json::kind(value) {
             Kind::Text => self.text_bytes += text_bytes(value),
             Kind::Null => {}

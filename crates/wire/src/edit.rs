@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use super::Request;
 use crate::{
-    json,
+    Request, json,
     splice::{self, Change, splice},
 };
 
@@ -35,8 +34,8 @@ impl Request {
         if edits.ask_for_usage && !self.wants_usage() {
             plan.set("stream_options", self.asking_options());
         }
-        if let (Some(limit), None) = (edits.output_limit, self.output_limit()) {
-            plan.set("max_completion_tokens", limit.to_string());
+        if let (Some(limit), None, Some(name)) = (edits.output_limit, self.output_limit(), self.form.limit) {
+            plan.set(name, limit.to_string());
         }
         plan.drop(edits.drop);
         plan.rename(edits.rename);

@@ -1,4 +1,4 @@
-"""The official client against a gateway: usage openai_chat.py BASE_URL API_KEY EMPTY_KEY MODEL."""
+"""The official client against a gateway: BASE_URL API_KEY EMPTY_KEY MODEL COMPLETES EMBEDS."""
 
 import sys
 
@@ -6,7 +6,7 @@ import openai
 from openai import OpenAI
 from pydantic import BaseModel
 
-base_url, api_key, empty_key, model = sys.argv[1:]
+base_url, api_key, empty_key, model, completes, embeds = sys.argv[1:]
 client = OpenAI(base_url=base_url, api_key=api_key, max_retries=0, timeout=30)
 TOOLS = [
     {
@@ -90,7 +90,21 @@ def answers():
     parsed = client.chat.completions.parse(model=model, messages=says("person"), response_format=Person)
     check("structured output", parsed.choices[0].message.parsed == Person(name="Ada", age=36))
 
-    check("models", [found.id for found in client.models.list()] == [model])
+    whole = client.completions.create(model=completes, prompt="hello", max_tokens=9)
+    check("completion", whole.choices[0].text == "Hello from the provider")
+    pieces = client.completions.create(model=completes, prompt="hello", max_tokens=9, stream=True)
+    check("streamed completion", "".join(piece.choices[0].text for piece in pieces) == "Hello from the provider")
+
+    # Unasked, the client has the vectors sent in base64 and reads them itself.
+    for given in ({}, {"encoding_format": "float"}):
+        for source in ("hello", ["hello"], [1, 2, 3], [[1, 2, 3]]):
+            found = client.embeddings.create(model=embeds, input=source, dimensions=2, **given)
+            check(f"embeddings of {source} {given}", found.data[0].embedding == [0.5, -0.25])
+    check("embeddings: usage", (found.usage.prompt_tokens, found.usage.total_tokens) == (20, 20))
+    check("embeddings: several", len(client.embeddings.create(model=embeds, input=["a", "b"]).data) == 2)
+
+    served = sorted([completes, embeds, model])
+    check("models", [found.id for found in client.models.list()] == served)
     check("model", client.models.retrieve(model).id == model)
 
 
@@ -104,9 +118,8 @@ def errors():
     poor = OpenAI(base_url=base_url, api_key=empty_key, max_retries=0)
     raises("no quota", openai.RateLimitError, 429, lambda: chat("hello", of=poor), "insufficient_quota")
     raises("cut stream", openai.APIError, None, lambda: list(chat("cut", stream=True)))
-    # The last ones, since they may rest the only channel.
-    raises("provider's 429", openai.RateLimitError, 429, lambda: chat("429"), "rate_limit_exceeded")
     raises("provider's 500", openai.InternalServerError, 502, lambda: chat("500"), "upstream_error")
+    raises("provider's 429", openai.RateLimitError, 429, lambda: chat("429"), "rate_limit_exceeded")
 
 
 answers()

@@ -3,28 +3,33 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::input::{Input, Tally};
+use self::facts::Facts;
+pub(crate) use self::form::{Form, Says};
 use crate::{
+    Input,
     json::{self, DEPTH_MAX, Kind},
     splice::{self, Member},
 };
 
 mod facts;
+mod form;
+mod prompt;
 
-use self::facts::Facts;
-
-/// The most answers that may be asked for at once.
+/// The most answers that may be asked for at once, for each prompt.
 pub const CHOICES_MAX: u64 = 128;
+/// The most prompts, or texts to embed, in one request.
+pub const INPUTS_MAX: u64 = 2_048;
 /// The longest name of a model, in bytes.
 pub const MODEL_BYTES_MAX: usize = 256;
 /// The most members that a request may have at top level.
 pub const MEMBERS_MAX: usize = 1_024;
 
-/// A chat completion that a client asks for.
+/// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    pub(super) body: Bytes,
-    pub(super) members: Vec<Member>,
+    pub(crate) body: Bytes,
+    pub(crate) members: Vec<Member>,
+    pub(crate) form: &'static Form,
     facts: Facts,
 }
 
@@ -35,7 +40,7 @@ pub enum RequestError {
     #[error("the body is not valid JSON; send one JSON object in UTF-8 and nothing after it")]
     Json,
     /// It is another kind of JSON.
-    #[error("the body must be a JSON object with `model` and `messages`")]
+    #[error("the body must be a JSON object with `model` and what to ask it")]
     NotObject,
     /// It is nested so deep that a reader may fail.
     #[error("the body is nested too deep; objects and arrays may go {DEPTH_MAX} levels deep")]
@@ -74,8 +79,11 @@ pub enum RequestError {
         expected: &'static str,
     },
     /// Two limits, of which a provider would choose one.
-    #[error("`max_tokens` and `max_completion_tokens` differ; send only `max_completion_tokens`")]
-    TwoLimits,
+    #[error("the limits of the output differ; send only `{param}`")]
+    TwoLimits {
+        /// The one that the format means.
+        param: &'static str,
+    },
 }
 
 impl RequestError {
@@ -83,19 +91,21 @@ impl RequestError {
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::Json | Self::NotObject | Self::TooDeep | Self::TooManyMembers => None,
-            Self::Missing { param, .. } | Self::Repeated { param } | Self::Wrong { param, .. } => Some(param),
+            Self::Missing { param, .. }
+            | Self::Repeated { param }
+            | Self::Wrong { param, .. }
+            | Self::TwoLimits { param } => Some(param),
             Self::OtherCase { found, .. } => Some(found),
-            Self::TwoLimits => Some("max_tokens"),
         }
     }
 }
 
 impl Request {
-    /// Reads a body.
+    /// Reads a body of that form.
     ///
     /// # Errors
     /// When it is no JSON object, or a member that routes or prices is missing, of the wrong kind or ambiguous.
-    pub fn read(body: Bytes) -> Result<Self, RequestError> {
+    pub(crate) fn read(form: &'static Form, body: Bytes) -> Result<Self, RequestError> {
         let text = std::str::from_utf8(&body).map_err(|_| RequestError::Json)?;
         if json::kind(text) != Kind::Object {
             return Err(if json::is_json(text) { RequestError::NotObject } else { RequestError::Json });
@@ -107,8 +117,8 @@ impl Request {
         if json::is_too_deep(text.as_bytes()) {
             return Err(RequestError::TooDeep);
         }
-        let facts = Facts::read(text, &members)?;
-        Ok(Self { body, members, facts })
+        let facts = Facts::read(form, text, &members)?;
+        Ok(Self { body, members, form, facts })
     }
 
     /// The model that is asked.
@@ -126,14 +136,17 @@ impl Request {
         self.facts.wants_usage
     }
 
-    /// The most tokens that each answer may have, where the client says so.
+    /// The most tokens that each answer may have, where the client or the form says so.
     pub fn output_limit(&self) -> Option<u64> {
-        self.facts.output_limit()
+        match self.form.limit {
+            Some(_) => self.facts.output_limit,
+            None => Some(0),
+        }
     }
 
-    /// How many answers are asked for.
+    /// How many answers are written, whether or not the client gets to see them all.
     pub fn choices(&self) -> u64 {
-        self.facts.choices
+        self.facts.choices()
     }
 
     /// The speed that the client wants to pay for.
@@ -143,13 +156,6 @@ impl Request {
 
     /// What there is to read for the model.
     pub fn input(&self) -> Input {
-        self.facts.tally.input(self.facts.messages)
-    }
-}
-
-impl Tally {
-    fn input(&self, messages: u64) -> Input {
-        let uncountable = self.is_opaque || self.is_strange;
-        Input { text_bytes: self.text_bytes, messages, images: self.images, uncountable }
+        self.facts.tally.input()
     }
 }

@@ -1,0 +1,39 @@
+//! One way for every call: the caller, the body, the relay, and the answer as it comes.
+
+use axum::{body::Body, extract::Request, response::Response};
+use domain::CallId;
+use relay::Format;
+use wire::openai_chat::error::ErrorCode;
+
+use super::{auth, respond::ClientError};
+use crate::{
+    Edge,
+    extract::body::{self, BodyError},
+};
+
+/// Relays a request of that format.
+pub(super) async fn relayed(
+    edge: &Edge,
+    format: Format,
+    call_id: CallId,
+    request: Request,
+) -> Result<Response, ClientError> {
+    let (parts, body) = request.into_parts();
+    let caller = auth::caller(edge, &parts)?;
+    let bytes_max = edge.limits.relay_body_bytes_max;
+    let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
+    let body = read.map_err(|error| match error {
+        BodyError::TooLarge => {
+            ClientError::new(ErrorCode::BodyTooLarge, format!("a request has at most {bytes_max} bytes here"))
+        }
+        BodyError::TooSlow => {
+            ClientError::new(ErrorCode::RequestTimeout, "the request took too long to come; send it again")
+        }
+        BodyError::Broken => ClientError::new(ErrorCode::InvalidJson, "the request ended before its end"),
+    })?;
+    let answer = edge.relay.call(format, call_id, caller, body).await?;
+    let mut response = Response::new(Body::new(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    Ok(response)
+}

@@ -1,0 +1,133 @@
+//! Refusals, kept for a moment: a flood of calls that nobody can pay does not reach the ledger.
+//!
+//! A refusal is relied upon only while everything that the log says has been heeded, and it goes as soon as the log
+//! says something that may have made it untrue.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{AccountId, Nanos, account::AccountRefusal};
+use eventlog::Heads;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{port::GrantError, step::Shortage};
+
+/// How long a refusal is kept, in milliseconds.
+const DENIAL_MS: u64 = 1_500;
+/// The most accounts whose refusals are kept.
+const DENIALS_MAX: usize = 10_000;
+
+struct Denial {
+    refusal: AccountRefusal,
+    /// What was asked for: less than that might be had.
+    needed: Nanos,
+    until_ms: u64,
+}
+
+/// What the ledger refused lately.
+#[derive(Default)]
+pub(super) struct Denials(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    by_account: HashMap<AccountId, Denial>,
+    /// The log's head, and how far the log was heeded; without them nothing can be relied upon.
+    log: Option<(watch::Receiver<Heads>, u64)>,
+    /// How many questions are on their way to the ledger.
+    asking: usize,
+    /// How often something was said that may have made a refusal untrue.
+    raised: u64,
+}
+
+/// A question on its way to the ledger.
+pub(super) struct Asking<'a> {
+    denials: &'a Denials,
+    raised: u64,
+}
+
+impl Denials {
+    /// Everything that the log says is heeded from here on.
+    pub(super) fn follow(&self, heads: watch::Receiver<Heads>, heeded: u64) {
+        self.0.lock().log = Some((heads, heeded));
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_up_to_date(&self) -> bool {
+        self.0.lock().log.as_ref().is_some_and(|(heads, heeded)| heads.borrow().ledger <= *heeded)
+    }
+
+    /// Whether it matters what the log says.
+    pub(super) fn matter(&self) -> bool {
+        let kept = self.0.lock();
+        kept.asking > 0 || !kept.by_account.is_empty()
+    }
+
+    /// Of these accounts more may be had than was; of all where it is not known of which. That is all up to `heeded`.
+    pub(super) fn heed(&self, raised: Option<&HashSet<AccountId>>, heeded: u64) {
+        let mut kept = self.0.lock();
+        match raised {
+            Some(accounts) if accounts.is_empty() => {}
+            Some(accounts) => {
+                kept.raised += 1;
+                kept.by_account.retain(|account_id, _| !accounts.contains(account_id));
+            }
+            None => {
+                kept.raised += 1;
+                kept.by_account.clear();
+            }
+        }
+        if let Some((_, known)) = &mut kept.log {
+            *known = heeded;
+        }
+    }
+
+    /// Why `floor` cannot be had on one of these accounts, where that is known.
+    pub(super) fn of(&self, short: &[Shortage], floor: Nanos, now_ms: u64) -> Option<GrantError> {
+        let kept = self.0.lock();
+        let (heads, heeded) = kept.log.as_ref()?;
+        if heads.borrow().ledger > *heeded {
+            return None;
+        }
+        short.iter().find_map(|Shortage { account_id, .. }| {
+            let denial = kept.by_account.get(account_id)?;
+            let holds = now_ms < denial.until_ms && floor >= denial.needed;
+            holds.then(|| GrantError::Refused { account_id: *account_id, refusal: denial.refusal.clone() })
+        })
+    }
+
+    /// A question goes to the ledger.
+    pub(super) fn asking(&self) -> Asking<'_> {
+        let mut kept = self.0.lock();
+        kept.asking += 1;
+        Asking { denials: self, raised: kept.raised }
+    }
+}
+
+impl Asking<'_> {
+    /// The ledger refuses `needed`. What was said meanwhile may have made that untrue already: then it is not kept.
+    pub(super) fn refused(
+        &self,
+        account_id: AccountId,
+        refusal: &AccountRefusal,
+        needed: Nanos,
+        now_ms: u64,
+    ) {
+        let mut kept = self.denials.0.lock();
+        if kept.log.is_none() || kept.raised != self.raised {
+            return;
+        }
+        if kept.by_account.len() >= DENIALS_MAX {
+            kept.by_account.retain(|_, denial| now_ms < denial.until_ms);
+        }
+        if kept.by_account.len() < DENIALS_MAX {
+            let until_ms = now_ms.saturating_add(DENIAL_MS);
+            kept.by_account.insert(account_id, Denial { refusal: refusal.clone(), needed, until_ms });
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.denials.0.lock().asking -= 1;
+    }
+}

@@ -1,0 +1,85 @@
+//! What happened within the last minute, in slots: a sum that is never too small.
+
+/// How long a slot is.
+pub(super) const SLOT_MS: u64 = 5_000;
+/// A minute reaches into so many slots.
+pub(super) const SLOTS: usize = 13;
+/// The same, for counting in time.
+const SLOTS_LONG: u64 = SLOTS as u64;
+
+/// A sum over the last minute and at most one slot more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Window {
+    counts: [u64; SLOTS],
+    newest: u64,
+}
+
+const fn slot_of(time_ms: u64) -> u64 {
+    time_ms / SLOT_MS
+}
+
+fn place(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS_LONG).unwrap_or(0)
+}
+
+impl Window {
+    /// Forgets what is past.
+    pub(super) fn advance(&mut self, now_ms: u64) {
+        let now = slot_of(now_ms);
+        if now <= self.newest {
+            return;
+        }
+        for slot in (self.newest + 1..=now).take(SLOTS) {
+            self.counts[place(slot)] = 0;
+        }
+        if now - self.newest > SLOTS_LONG {
+            self.counts = [0; SLOTS];
+        }
+        self.newest = now;
+    }
+
+    pub(super) fn sum(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Adds to the newest slot.
+    pub(super) fn add(&mut self, count: u64) {
+        let newest = &mut self.counts[place(self.newest)];
+        *newest = newest.saturating_add(count);
+    }
+
+    /// Takes back what was added at `time_ms`, if that is not past.
+    pub(super) fn take_back(&mut self, time_ms: u64, count: u64) {
+        let slot = slot_of(time_ms);
+        if slot <= self.newest && self.newest - slot < SLOTS_LONG {
+            let counted = &mut self.counts[place(slot)];
+            *counted = counted.saturating_sub(count);
+        }
+    }
+
+    /// How long until `needed` more stay within `max`; `None` where they never do.
+    pub(super) fn wait_ms(&self, needed: u64, max: u64, now_ms: u64) -> Option<u64> {
+        let mut left = self.sum();
+        if left.saturating_add(needed) <= max {
+            return Some(0);
+        }
+        for slot in self.slots() {
+            left -= self.counts[place(slot)];
+            if left.saturating_add(needed) <= max {
+                return Some(((slot + SLOTS_LONG) * SLOT_MS).saturating_sub(now_ms));
+            }
+        }
+        None
+    }
+
+    /// How long until all is past.
+    pub(super) fn reset_ms(&self, now_ms: u64) -> u64 {
+        let last = self.slots().filter(|slot| self.counts[place(*slot)] > 0).last();
+        last.map_or(0, |slot| ((slot + SLOTS_LONG) * SLOT_MS).saturating_sub(now_ms))
+    }
+
+    /// The slots that are not past, oldest first.
+    fn slots(&self) -> impl Iterator<Item = u64> + use<> {
+        (self.newest + 1).saturating_sub(SLOTS_LONG)..=self.newest
+    }
+}
