@@ -9,6 +9,7 @@ mod ends;
 mod fold;
 mod journals;
 mod kept;
+mod leases;
 mod prices;
 mod replay;
 mod sorter;
@@ -26,7 +27,7 @@ use eventlog::{Compare, Heads, LogReader, LogSnapshot, Recorded, StoreError, ver
 use serde::Serialize;
 use thiserror::Error;
 
-use self::{broken::Findings, ends::Ends, fold::Fold, journals::Journals, prices::Prices};
+use self::{broken::Findings, ends::Ends, fold::Fold, journals::Journals, leases::Leases, prices::Prices};
 pub use self::{
     broken::{Amiss, Broken},
     replay::{Replay, replay},
@@ -44,7 +45,8 @@ pub(crate) const FAULTS_MAX: usize = 100;
 pub struct AuditOptions {
     /// The journal of this data directory, where there is one.
     pub journal: Option<PathBuf>,
-    /// Where files may be made: 28 bytes for each call that was charged, and as much again while they are sorted.
+    /// Where files may be made: 28 bytes for each call that was charged, 41 for each lease that ended, and as much again
+    /// while they are sorted.
     pub scratch: PathBuf,
     /// Read models that follow the `ledger` log and are to be compared with it.
     pub models: Vec<Box<dyn Compare>>,
@@ -60,7 +62,7 @@ pub enum AuditError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// What memory should not hold cannot be put elsewhere.
-    #[error("the ended calls cannot be sorted in a file: {0}")]
+    #[error("what was read cannot be sorted in a file: {0}")]
     Scratch(#[from] io::Error),
 }
 
@@ -135,6 +137,7 @@ struct Review {
     prices: Prices,
     fold: Fold,
     ends: Ends,
+    leases: Leases,
     journals: Journals,
     models: Vec<Box<dyn Compare>>,
     in_doubt: u64,
@@ -150,6 +153,7 @@ impl Review {
             prices: Prices::default(),
             fold: Fold::default(),
             ends: Ends::new(&options.scratch),
+            leases: Leases::new(&options.scratch),
             journals,
             models: options.models,
             in_doubt: 0,
@@ -186,6 +190,7 @@ impl Review {
             let call = CallPart { call_id: charge.call_id, part: charge.part };
             self.ends.charged(call, position)?;
         }
+        self.leases.event(id, &event)?;
         self.fold.event(id, &event);
         Ok(())
     }
@@ -195,6 +200,7 @@ impl Review {
         self.fold.compare(&accounts::all(snapshot.connection()).await?, findings);
         self.fold.leases(&accounts::leases(snapshot.connection()).await?, findings);
         self.fold.holds(&accounts::holds::leases(snapshot.connection()).await?, findings);
+        self.leases.compare(findings)?;
         self.journals.end(&mut self.ends, findings)?;
         self.ends.compare(snapshot, findings).await?;
         for model in &mut self.models {

@@ -61,6 +61,21 @@ pub enum Broken {
         /// How much of it is explained.
         explained: u128,
     },
+    /// I2: a lease was overdrawn by more than calls outgrew their reservations and it had left when it was reclaimed.
+    #[error(
+        "I2: {} of {} was charged {deficit} nano-dollars beyond what it held; overshoots and its reclaim explain {explained}",
+        .lease_id.prefixed(), .account_id.prefixed()
+    )]
+    Deficit {
+        /// Whose quota.
+        account_id: AccountId,
+        /// Which lease.
+        lease_id: LeaseId,
+        /// What was charged beyond what it held.
+        deficit: u128,
+        /// How much of it is explained.
+        explained: u128,
+    },
     /// I2: what stands out about a charge is not flagged, or a flag stands for nothing.
     #[error(
         "I2: ledger event {position} is late, an overshoot or in suspense and not flagged so, or the other way round"

@@ -14,14 +14,8 @@ use crate::accounts::OpenLease;
 #[derive(Default)]
 pub(super) struct Fold {
     accounts: HashMap<AccountId, Account>,
-    drawn: HashMap<AccountId, Drawn>,
-}
-
-/// What was charged to an account beyond what it had set aside, and what may have been.
-#[derive(Default)]
-struct Drawn {
-    /// What may bring it below its limit: charges beyond their leases, and what is said from outside.
-    explained: u128,
+    /// What may bring each below its limit: charges beyond their leases, and what is said from outside.
+    explained: HashMap<AccountId, u128>,
 }
 
 impl Fold {
@@ -37,15 +31,15 @@ impl Fold {
             AccountEvent::QuotaDeducted(charge) => self.charge(charge),
             AccountEvent::UsageReconciled(reconciliation) => {
                 for correction in &reconciliation.corrections {
-                    self.drawn(correction.account_id).explained += u128::from(correction.posted_nanos.get());
+                    self.explain(correction.account_id, correction.posted_nanos.get());
                 }
             }
             AccountEvent::Adjusted { adjustment: Adjustment::Chargeback, amount_nanos, .. } => {
-                self.drawn(id).explained += u128::from(amount_nanos.get());
+                self.explain(id, amount_nanos.get());
             }
             AccountEvent::LimitChanged { .. } => {
                 if let Some(Limit::CreditNanos(nanos)) = self.accounts.get(&id).map(|account| account.limit) {
-                    self.drawn(id).explained += u128::from(nanos.get());
+                    self.explain(id, nanos.get());
                 }
             }
             _ => {}
@@ -55,12 +49,12 @@ impl Fold {
     fn charge(&mut self, charge: &Deduction) {
         for charge in &charge.charges {
             let beyond = charge.amount_nanos.minus(charge.freed_nanos).get();
-            self.drawn(charge.account_id).explained += u128::from(beyond);
+            self.explain(charge.account_id, beyond);
         }
     }
 
-    fn drawn(&mut self, id: AccountId) -> &mut Drawn {
-        self.drawn.entry(id).or_default()
+    fn explain(&mut self, id: AccountId, nanos: u64) {
+        *self.explained.entry(id).or_default() += u128::from(nanos);
     }
 
     pub(super) fn compare(&self, stored: &HashMap<AccountId, Account>, findings: &mut Findings) {
@@ -80,16 +74,15 @@ impl Fold {
     }
 
     fn overdrawn(&self, account_id: AccountId, account: &Account, findings: &mut Findings) {
-        let nothing = Drawn::default();
-        let drawn = self.drawn.get(&account_id).unwrap_or(&nothing);
+        let explained = self.explained.get(&account_id).copied().unwrap_or(0);
         let further = match account.limit {
             Limit::Unlimited => return,
             Limit::Prepaid => 0,
             Limit::CreditNanos(nanos) => i128::from(nanos.get()),
         };
         let room = i128::from(account.available_nanos()) + further;
-        if room < 0 && room.unsigned_abs() > drawn.explained {
-            let (overdrawn, explained) = (room.unsigned_abs(), drawn.explained);
+        let overdrawn = room.unsigned_abs();
+        if room < 0 && overdrawn > explained {
             findings.push(Broken::Overdrawn { account_id, overdrawn, explained });
         }
     }

@@ -92,6 +92,7 @@ fn kinds(broken: &[Broken]) -> BTreeSet<&'static str> {
             Broken::Lease { .. } => "lease",
             Broken::Hold { .. } => "hold",
             Broken::Overdrawn { .. } => "overdrawn",
+            Broken::Deficit { .. } => "deficit",
             Broken::Flags { .. } => "flags",
             Broken::EndedTwice { .. } => "ended twice",
             Broken::Unlisted { .. } => "unlisted",

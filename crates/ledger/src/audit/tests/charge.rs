@@ -5,7 +5,7 @@ use domain::account::{AccountEvent, AttemptOutcome as Outcome, Deduction, Flag};
 use super::{charged, kinds, rewritten};
 use crate::{
     Amiss, Broken,
-    fixtures::{attempt, nanos},
+    fixtures::{PAYER, attempt, lease, nanos},
 };
 
 /// What is found where the charge says something else.
@@ -43,7 +43,9 @@ async fn every_account_pays_the_whole_bill() {
 #[tokio::test]
 async fn a_charge_that_frees_less_of_its_lease_than_it_takes_is_found() {
     let broken = with(|charge| charge.charges[0].freed_nanos = nanos(5)).await;
-    assert_eq!(kinds(&broken), ["balance"].into());
+    assert_eq!(kinds(&broken), ["balance", "deficit"].into());
+    let deficit = Broken::Deficit { account_id: PAYER, lease_id: lease(1), deficit: 20, explained: 0 };
+    assert!(broken.contains(&deficit), "{broken:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{grant, granted, scope};
 use crate::{
-    Cursor, IngestError, LedgerPort, Link,
+    Broken, Cursor, IngestError, LedgerPort, Link,
     fixtures::{JOURNAL, LIMIT, Ledger, PAYER, facts, lease, nanos, settlement},
     journal::Framed,
     record::Record,
@@ -212,7 +212,10 @@ async fn a_charge_after_its_lease_was_closed_is_late_and_stands() {
     assert_eq!(flags(&ledger).await, [[Flag::Late]]);
     let payer = ledger.account(PAYER).await;
     assert_eq!((payer.posted_nanos, payer.pending_nanos), (25, 0));
-    ledger.is_sound().await;
+    // Its node gave back what a call was still on: the audit says so.
+    let broken = ledger.audit().await.broken;
+    let deficit = Broken::Deficit { account_id: PAYER, lease_id: lease(1), deficit: 25, explained: 0 };
+    assert_eq!(broken, [deficit]);
 }
 
 #[tokio::test]
