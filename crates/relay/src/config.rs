@@ -15,6 +15,8 @@ pub struct RelayConfig {
     pub total_timeout_ms: u64,
     /// The longest answer in one piece.
     pub answer_bytes_max: usize,
+    /// The longest list of embeddings: two thousand vectors of three thousand numbers, written out, are long.
+    pub embeddings_bytes_max: usize,
     /// The most attempts of one call.
     pub attempts_max: u32,
     /// The most idle connections to one provider.
@@ -29,6 +31,7 @@ impl Default for RelayConfig {
             idle_timeout_ms: 120_000,
             total_timeout_ms: 900_000,
             answer_bytes_max: 32 << 20,
+            embeddings_bytes_max: 128 << 20,
             attempts_max: 6,
             idle_connections_max: 1_024,
         }
@@ -48,6 +51,7 @@ impl RelayConfig {
             ("idle_timeout_ms", self.idle_timeout_ms),
             ("total_timeout_ms", self.total_timeout_ms),
             ("answer_bytes_max", self.answer_bytes_max as u64),
+            ("embeddings_bytes_max", self.embeddings_bytes_max as u64),
             ("attempts_max", u64::from(self.attempts_max)),
         ];
         match bounds.iter().find(|(_, bound)| *bound == 0) {

@@ -19,19 +19,19 @@ pub(crate) async fn read(
     body: UpstreamBody,
     config: &RelayConfig,
 ) -> Result<(Bytes, Measured), UpstreamError> {
-    let bytes = collect(body, config).await?;
-    let answer = match format {
-        Format::OpenaiChat | Format::OpenaiCompletions => openai_chat::read_answer(&bytes)?,
-        Format::OpenaiEmbeddings => openai_embeddings::read_answer(&bytes)?,
+    let (bytes_max, read): (_, fn(&[u8]) -> _) = match format {
+        Format::OpenaiChat | Format::OpenaiCompletions => (config.answer_bytes_max, openai_chat::read_answer),
+        Format::OpenaiEmbeddings => (config.embeddings_bytes_max, openai_embeddings::read_answer),
     };
+    let bytes = collect(body, bytes_max, Duration::from_millis(config.idle_timeout_ms)).await?;
+    let answer = read(&bytes)?;
     // What is stated is stated of all of it.
     let text_bytes = if answer.usage.is_some() { 0 } else { answer.text_bytes };
     Ok((bytes, Measured { stated: answer.usage, text_bytes }))
 }
 
 /// Most answers come in one frame, which then is not copied.
-async fn collect(mut body: UpstreamBody, config: &RelayConfig) -> Result<Bytes, UpstreamError> {
-    let (bytes_max, idle) = (config.answer_bytes_max, Duration::from_millis(config.idle_timeout_ms));
+async fn collect(mut body: UpstreamBody, bytes_max: usize, idle: Duration) -> Result<Bytes, UpstreamError> {
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| UpstreamError::TimedOut)? {
         let Ok(data) = frame.map_err(UpstreamError::broken)?.into_data() else { continue };

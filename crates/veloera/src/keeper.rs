@@ -4,7 +4,7 @@ use domain::{
     ChannelId, CommandId, Refusal,
     channel::{Channel, ChannelCommand, DisabledBy},
 };
-use eventlog::{Command, EventLog, Fault, Metadata, Tx};
+use eventlog::{Command, EventLog, Executed, Fault, Metadata, Tx};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -57,9 +57,10 @@ impl Reports {
                 Box::pin(async move { write(tx, report).await })
             });
             match decide.await {
-                Ok(_) => {
+                Ok(Executed::Done { value: true, .. }) => {
                     tracing::warn!(?report, "what a channel's provider does with its keys was written down");
                 }
+                Ok(_) => tracing::debug!(?report, "a channel's record says so already"),
                 Err(error) => tracing::error!(?report, %error, "a report about a channel is lost"),
             }
         }
@@ -75,7 +76,8 @@ fn command(report: Report) -> Command {
     }
 }
 
-/// An admin's word stands over what health says, and a channel may have been deleted since.
+/// Whether there was anything to write: an admin's word stands over what health says, and a channel may have been
+/// deleted since.
 async fn write(tx: &mut Tx, report: Report) -> Result<bool, Fault<Refusal>> {
     let (Report::Refuses(channel_id) | Report::Takes(channel_id)) = report;
     let stream = channel_id.to_string();
