@@ -202,6 +202,10 @@ fn check_clients(world: &World, calls: &Calls, charges: &Charges) {
             (Kind::Refused, Outcome::Refused) => {
                 assert!(!charges.named.contains_key(key), "{key:?} was provably not billed");
             }
+            (_, Outcome::Unserved) => {
+                let (is_billed, is_charged) = (bills.contains_key(key), charges.named.contains_key(key));
+                assert!(!is_billed && !is_charged, "{key:?}, {kind:?} was refused: {is_billed}, {is_charged}");
+            }
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ use tests::{
     price::MODEL,
     provider::Answer,
 };
+use tokio::time::sleep;
 
 /// Which client, and the number of its call.
 pub(crate) type CallKey = (usize, u64);
@@ -19,6 +20,9 @@ pub(crate) type CallKey = (usize, u64);
 const STRIDE: u64 = 32;
 /// The gateway counts a token for so many bytes.
 const BYTES_PER_TOKEN: u64 = 3;
+const UNSERVED: u16 = 503;
+/// How long a client waits that was not served.
+const BACK_OFF: Duration = Duration::from_millis(25);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(crate) enum Outcome {
     Whole,
     /// An error.
     Refused,
+    /// No reservation was to be had, since the database was down and what was leased was used up: not sent to anyone.
+    Unserved,
     /// What it wanted to see.
     Left,
     /// The connection broke: the gateway died.
@@ -79,8 +85,10 @@ impl Client {
             let text = marked(kind, index, self.calls);
             let outcome = call(&api, kind, &text).await;
             seen.push(((index, self.calls), (kind, outcome)));
-            if outcome == Outcome::Broken {
-                return seen;
+            match outcome {
+                Outcome::Broken => return seen,
+                Outcome::Unserved => sleep(BACK_OFF).await,
+                Outcome::Whole | Outcome::Refused | Outcome::Left => {}
             }
         }
     }
@@ -146,6 +154,7 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
         Kind::Whole | Kind::Refused | Kind::HungUp => whole(api, kind, text).await,
         Kind::Streamed => match api.stream(&streamed_chat(MODEL, text)).await {
             Ok(stream) if stream.end == End::Done => Outcome::Whole,
+            Ok(stream) if stream.status == UNSERVED => Outcome::Unserved,
             Ok(stream) => {
                 assert_eq!(stream.status, 200, "{stream:?}");
                 Outcome::Broken
@@ -154,6 +163,9 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
         },
         Kind::Leaving => {
             let Ok(mut stream) = api.open(&streamed_chat(MODEL, text)).await else { return Outcome::Broken };
+            if stream.status == UNSERVED {
+                return Outcome::Unserved;
+            }
             assert_eq!(stream.status, 200);
             for _ in 0..3 {
                 if stream.next().await.is_err() {
@@ -167,6 +179,9 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
 
 async fn whole(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
     let Ok(answer) = api.chat(&chat(MODEL, text)).await else { return Outcome::Broken };
+    if answer.status == UNSERVED {
+        return Outcome::Unserved;
+    }
     let expected = match kind {
         Kind::Refused => 400,
         Kind::HungUp => 502,
