@@ -13,6 +13,7 @@ mod hostile;
 mod kill_points;
 mod layering;
 mod limits;
+mod metrics;
 mod money;
 mod outgrow;
 mod schema;

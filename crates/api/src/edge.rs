@@ -9,7 +9,7 @@ use relay::{Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Setup, SignIn, Tails};
+use crate::{Metrics, Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -82,6 +82,10 @@ pub struct Edge {
     pub clock: Arc<dyn Clock>,
     /// Knows whether the node can take calls.
     pub health: Arc<dyn Health>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The key that whoever reads the metrics must show, if there is one.
+    pub metrics_key: Option<String>,
     /// Who guesses at passwords.
     pub sign_in: SignIn,
     /// Whether the first root is still to be made.

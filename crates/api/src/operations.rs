@@ -5,13 +5,17 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::Edge;
+use crate::{
+    Edge, metrics,
+    problem::{Code, Problem},
+};
 
 /// What one part of the node says of itself.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,6 +62,27 @@ pub(crate) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
         .map(|check| CheckView { name: check.name, ok: check.ok, detail: check.detail })
         .collect();
     (status, Json(ReadyView { ready, checks })).into_response()
+}
+
+/// Says what the node counts, in Prometheus' text format. Where a `metrics_key` is set, it is to be shown as the bearer
+/// token.
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(key) = &edge.metrics_key
+        && !shows(&headers, key)
+    {
+        return Err(Problem::new(Code::Unauthenticated, "this node's metrics need the `metrics_key` as bearer token"));
+    }
+    let text = edge.metrics.text().map_err(|_| Problem::new(Code::Internal, "a metric could not be written"))?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
+}
+
+/// Compared by hash, so that the time it takes tells nothing of the key.
+fn shows(headers: &HeaderMap, key: &str) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    Sha256::digest(shown) == Sha256::digest(key)
 }
 
 /// The OpenAPI document as text, made once.

@@ -22,7 +22,7 @@ use crate::{
     client::{chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
     extract::position,
-    openapi,
+    metrics, openapi,
     operations::{self, Document},
     problem::{Code, Problem},
     request_id, setup,
@@ -36,12 +36,14 @@ pub fn router(edge: Edge) -> Router {
     let (operations, _) = operations().split_for_parts();
     let client = client
         .route("/v1/models/{id}/{*rest}", axum::routing::get(models::read_slashed))
+        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
         .method_not_allowed_fallback(client_method)
         .layer(CatchPanicLayer::custom(client_panic));
     let admin = admin
         .merge(operations)
         .merge(docs::page())
         .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
+        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(Extension(Document(document())))
@@ -85,6 +87,7 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::read, channels::change, channels::delete))
         .routes(routes!(channels::test))
+        .routes(routes!(channels::circuits))
         .routes(routes!(tokens::list, tokens::issue))
         .routes(routes!(tokens::read, tokens::change, tokens::revoke))
         .routes(routes!(tokens::rotate))
@@ -108,6 +111,7 @@ pub(crate) fn operations() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(operations::live))
         .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
         .routes(routes!(operations::document))
 }
 

@@ -8,22 +8,26 @@ mod row;
 mod store;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::{sync::Arc, time::Duration};
 
 use domain::Log;
 use eventlog::{Component, EventLog, Heads, Migration, PAGE_MAX, StoreError};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use self::{
     checkpoint::Checkpoint,
     page::Page,
     store::{rebuild, write},
+    totals::Totals,
 };
 pub use self::{
     compare::CallsCompare,
     query::{CallFilter, list},
     row::CallRow,
+    totals::{CallKind, CallTotals},
 };
 
 /// How long to wait after the store has failed.
@@ -34,6 +38,7 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Follows the `ledger` log into the table `calls`.
 pub struct Calls {
     positions: watch::Sender<u64>,
+    totals: Mutex<Totals>,
 }
 
 impl Calls {
@@ -53,12 +58,17 @@ impl Calls {
     pub async fn load(log: &EventLog) -> Result<Arc<Self>, StoreError> {
         let checkpoint = checkpoint::find(&mut log.read_pool().acquire().await?).await?;
         let position = checkpoint.map_or(0, |checkpoint| checkpoint.position);
-        Ok(Arc::new(Self { positions: watch::Sender::new(position) }))
+        Ok(Arc::new(Self { positions: watch::Sender::new(position), totals: Mutex::default() }))
     }
 
     /// The `ledger` position up to which the calls are listed.
     pub fn position(&self) -> u64 {
         *self.positions.borrow()
+    }
+
+    /// What the calls add up to that were listed since the process started.
+    pub fn totals(&self) -> Vec<(CallKind, CallTotals)> {
+        self.totals.lock().list()
     }
 
     /// Wakes whoever waits for a position.
@@ -86,7 +96,10 @@ impl Calls {
             let full = events.len() == PAGE_MAX;
             if let Some(last) = events.last() {
                 let next = checkpoint.at(last);
-                write(log, Page::of(&events)?, checkpoint, next).await?;
+                let mut page = Page::of(&events)?;
+                let totals = page.take_totals();
+                write(log, page, checkpoint, next).await?;
+                self.totals.lock().merge(totals);
                 self.positions.send_replace(next.position);
                 checkpoint = next;
             }

@@ -16,7 +16,7 @@ use self::{attempts::Answered, plan::Plan};
 use crate::{
     Answer, Caller, Clock, Directory, Format, Ledger, Ports, RelayConfig, RelayConfigError,
     answer::Aftermath,
-    health::Health,
+    health::{Health, OpenCircuit},
     limits::{Admission, Limits},
     open_call::OpenCall,
     stream::{Beside, StreamRest},
@@ -56,6 +56,11 @@ impl Relay {
         let health = Health::new(Arc::clone(&clock), keeper);
         let limits = Limits::new(Arc::clone(&clock));
         Ok(Arc::new(Self { ledger, directory, clock, upstream, health, limits, config, tasks }))
+    }
+
+    /// Every circuit that lets no call through, or only a probe.
+    pub fn open_circuits(&self) -> Vec<OpenCircuit> {
+        self.health.open_circuits()
     }
 
     /// Relays one call. It runs on and is settled when this future is dropped.

@@ -6,6 +6,7 @@
 
 mod circuit;
 mod memory;
+mod open;
 mod permit;
 #[cfg(test)]
 mod tests;
@@ -25,10 +26,8 @@ use self::{
     circuit::Pass,
     memory::{Memory, News, Passes, Target},
 };
-pub(crate) use self::{
-    circuit::{Fault, Why},
-    permit::Permit,
-};
+pub use self::open::{OpenCircuit, Why};
+pub(crate) use self::{circuit::Fault, permit::Permit};
 use crate::{ChannelKeeper, Choice, Clock};
 
 /// Not admitted: everything in the way rests for so long.

@@ -31,6 +31,7 @@ pub use self::{
     call::{CallError, Relay, Retry},
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
+    health::{OpenCircuit, Why},
     limits::{Limited, Metered, Rate, Rates},
     ports::{
         ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,

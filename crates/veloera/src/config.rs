@@ -28,6 +28,7 @@ const JOURNAL_SEGMENT_BYTES_MIN: u64 = 512 * 1024;
 const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The largest journal, in bytes: 1 TiB.
 const JOURNAL_BYTES_MAX: u64 = 1 << 40;
+const METRICS_KEY_BYTES_MIN: usize = 16;
 /// What a reservation must outlive: the process, or a power loss.
 const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
 
@@ -98,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) total_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    /// What whoever reads the metrics must show, if anything.
+    pub(crate) metrics_key: Option<String>,
 }
 
 /// A database's address that was checked. It may hold a password: it is never printed.
@@ -151,6 +154,7 @@ macro_rules! settings {
 settings! {
     role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
     log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
+    metrics_key,
 }
 
 /// A string or a whole number: variables know only text.
@@ -249,6 +253,7 @@ impl Raw {
             total_timeout_ms: ms("total_timeout_ms", self.total_timeout_ms, 900_000)?,
             drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
             cors_origins: origins(self.cors_origins)?,
+            metrics_key: metrics_key(self.metrics_key)?,
         })
     }
 }
@@ -296,6 +301,16 @@ fn origins(text: Option<Text>) -> Result<Vec<HeaderValue>, ConfigError> {
         must: "origins such as https://app.example, separated by commas, or *",
         value: text,
     })
+}
+
+/// Long enough not to be guessed; never printed.
+fn metrics_key(text: Option<Text>) -> Result<Option<String>, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(None) };
+    if text.len() >= METRICS_KEY_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Some(text));
+    }
+    let must = "at least 16 visible ASCII characters";
+    Err(ConfigError::Value { key: "metrics_key", must, value: "what was given".into() })
 }
 
 fn ms(key: &'static str, text: Option<Text>, default: u64) -> Result<u64, ConfigError> {

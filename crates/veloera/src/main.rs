@@ -9,6 +9,7 @@ mod demo;
 mod environment;
 mod health;
 mod keeper;
+mod metrics;
 mod offline;
 mod pools;
 mod ports;

@@ -1,6 +1,7 @@
 //! Channels: our accounts with providers.
 
 mod body;
+mod circuits;
 mod test;
 mod view;
 
@@ -20,7 +21,10 @@ use projections::channels;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub(crate) use self::test::{__path_test, test};
+pub(crate) use self::{
+    circuits::{__path_circuits, circuits},
+    test::{__path_test, test},
+};
 use self::{
     body::{ChangeChannelBody, CreateChannelBody},
     view::ChannelView,

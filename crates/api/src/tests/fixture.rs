@@ -21,9 +21,9 @@ use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::ports::{Counting, Generous, Hands, Known, START_US};
+use self::ports::{Counting, Generous, Hands, Known, START_US, Silent};
 pub(crate) use self::{ask::Answered, ports::Condition};
-use crate::{Edge, EdgeLimits, Ids, Setup, SignIn, Tails, key, router, subject};
+use crate::{Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, key, router, subject};
 
 /// A secret that must never be seen again.
 pub(super) const UPSTREAM_KEY: &str = "upstream-secret-0123456789";
@@ -108,6 +108,8 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         ids: ids.clone(),
         clock: clock.clone(),
         health: Arc::new(health),
+        metrics: Metrics::new(Box::new(Silent)),
+        metrics_key: None,
         sign_in: SignIn::default(),
         tails: Tails::default(),
         cors_origins: vec!["https://app.example".parse().unwrap()],

@@ -6,7 +6,7 @@ use domain::{
 };
 use eventlog::{Cell, Connection, Recorded, Rows, StoreError, decode};
 
-use super::row::CallRow;
+use super::{row::CallRow, totals::Totals};
 use crate::model::signed;
 
 const INSERT: &str = "INSERT INTO calls(position, call_id, part, user_id, token_id, account_id, model, group_name, \
@@ -48,6 +48,7 @@ pub(super) struct Page {
     calls: Vec<[Cell<'static>; 20]>,
     /// What one account gets back or pays more for one call.
     corrections: Vec<[Cell<'static>; 4]>,
+    totals: Totals,
 }
 
 impl Page {
@@ -56,6 +57,7 @@ impl Page {
         for event in events.iter().filter(|event| event.kind() == Account::KIND) {
             match decode(event)? {
                 AccountEvent::QuotaDeducted(deduction) => {
+                    page.totals.add(&deduction);
                     page.calls.push(line(&CallRow::of(event.position, *deduction))?);
                 }
                 AccountEvent::UsageReconciled(reconciliation) => page.correct(&reconciliation),
@@ -63,6 +65,11 @@ impl Page {
             }
         }
         Ok(page)
+    }
+
+    /// What its calls add up to.
+    pub(super) fn take_totals(&mut self) -> Totals {
+        std::mem::take(&mut self.totals)
     }
 
     fn correct(&mut self, reconciliation: &Reconciliation) {

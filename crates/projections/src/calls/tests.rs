@@ -43,7 +43,7 @@ fn charge(account: u128, amount: u64) -> Charge {
 }
 
 /// The call `n` of the user `n % 2`, which costs `n` nanos.
-fn deduction(n: u64) -> Deduction {
+pub(super) fn deduction(n: u64) -> Deduction {
     let user = u128::from(n % 2);
     let second = i64::try_from(n).unwrap() * 1_000_000;
     Deduction {

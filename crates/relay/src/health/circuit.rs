@@ -35,7 +35,7 @@ pub(crate) enum Fault {
 
 /// Why something rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Why {
+pub enum Why {
     /// Too many requests were sent there.
     Limited,
     /// It does not work.
@@ -54,6 +54,14 @@ pub(super) enum Pass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rest {
     pub(super) until_ms: u64,
+    pub(super) why: Why,
+}
+
+/// A circuit that is not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// When a probe may be made; nothing while one is under way.
+    pub(super) until_ms: Option<u64>,
     pub(super) why: Why,
 }
 
@@ -90,6 +98,15 @@ impl Circuit {
 
     pub(super) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    /// What stands in an attempt's way, if anything: until when, or whether it is being found out.
+    pub(super) const fn standing(&self) -> Option<Standing> {
+        match self.state {
+            State::Closed => None,
+            State::Resting(rest) => Some(Standing { until_ms: Some(rest.until_ms), why: rest.why }),
+            State::Probing { why, .. } => Some(Standing { until_ms: None, why }),
+        }
     }
 
     /// Whether a new one would do as well: all has been well for a window, or nobody has asked for long.

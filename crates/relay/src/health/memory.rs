@@ -75,6 +75,18 @@ impl Memory {
         self.circuits
     }
 
+    /// Shows every circuit: those of keys, and of the models that are asked through them.
+    pub(super) fn each(&self, mut show: impl FnMut(ChannelId, ChannelKeyId, Option<&ModelName>, &Circuit)) {
+        for (channel_id, channel) in &self.channels {
+            for (key_id, key) in &channel.keys {
+                show(*channel_id, *key_id, None, &key.circuit);
+                for (model, circuit) in &key.models {
+                    show(*channel_id, *key_id, Some(model), circuit);
+                }
+            }
+        }
+    }
+
     /// Lets an attempt through both of its circuits, or says how long one of them rests.
     pub(super) fn admit(&mut self, target: &Target<'_>, now_ms: u64) -> Result<Passes, Rest> {
         self.heed_the_record(target, now_ms);

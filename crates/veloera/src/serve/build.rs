@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{Edge, EdgeLimits, Setup, SignIn, Tails};
+use api::{Edge, EdgeLimits, Metrics, Setup, SignIn, Tails};
 use domain::JournalId;
 use eventlog::{EventLog, Sealer};
 use ledger::{Bank, BankOptions, Node, NodeOptions};
@@ -19,6 +19,7 @@ use crate::{
     environment::{Machine, boot_id},
     health::NodeHealth,
     keeper::Keeper,
+    metrics::NodeMetrics,
     ports::{NodeLedger, ReadModels},
 };
 
@@ -113,6 +114,14 @@ impl Parts {
                 directory: Arc::clone(&self.directory),
                 calls: Arc::clone(&self.calls),
             }),
+            metrics: Metrics::new(Box::new(NodeMetrics {
+                log: self.log.clone(),
+                node: Arc::clone(&self.node),
+                directory: Arc::clone(&self.directory),
+                calls: Arc::clone(&self.calls),
+                relay: Arc::clone(&self.relay),
+            })),
+            metrics_key: config.metrics_key.clone(),
             sign_in: SignIn::default(),
             setup,
             tails: Tails::default(),

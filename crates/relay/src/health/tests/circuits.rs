@@ -178,3 +178,23 @@ fn what_is_well_again_is_forgotten() {
     assert!(rig.health.is_all_well());
     assert_eq!(rig.health.memory.lock().circuits(), 0);
 }
+
+#[test]
+fn whoever_watches_sees_which_circuits_are_open_and_which_are_being_probed() {
+    let (rig, choice) = (Rig::new(), choice());
+    assert!(rig.health.open_circuits().is_empty());
+    fail(&rig, &choice, IN_A_ROW_MAX, Fault::Failed(None));
+    rig.pass(1_000);
+    let seen = |rig: &Rig| {
+        let open = rig.health.open_circuits();
+        open.into_iter().map(|it| (it.model, it.why, it.rests_ms)).collect::<Vec<_>>()
+    };
+    let of_model = |rests_ms| vec![(Some(model("m")), Why::Failing, rests_ms)];
+    assert_eq!(seen(&rig), of_model(Some(REST_MS_MIN - 1_000)));
+    rig.pass(REST_MS_MIN);
+    assert_eq!(seen(&rig), of_model(Some(0)));
+    let probe = rig.admit(&choice).unwrap();
+    assert_eq!(seen(&rig), of_model(None));
+    probe.succeeded();
+    assert_eq!(seen(&rig), []);
+}
