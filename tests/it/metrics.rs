@@ -8,8 +8,8 @@ use tests::{
     client::chat,
     price::{self, MODEL},
     provider::Answer,
-    wait,
     veloera::STOP_MAX,
+    wait,
 };
 
 const KEY: &str = "a-key-for-prometheus";
@@ -33,7 +33,8 @@ fn lines(text: &str) -> HashMap<String, f64> {
         let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no metric: {line}"));
         let family = name.split('{').next().unwrap();
         assert!(described.iter().any(|known| family.starts_with(known.as_str())), "{family} has no type");
-        let former = lines.insert(name.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")));
+        let former =
+            lines.insert(name.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")));
         assert!(former.is_none(), "told twice: {line}");
     }
     lines
@@ -41,10 +42,10 @@ fn lines(text: &str) -> HashMap<String, f64> {
 
 async fn metrics(api: &ApiClient) -> HashMap<String, f64> {
     let answer = api.get("/metrics").await.unwrap();
-    assert_eq!((answer.status.as_u16(), answer.header("content-type").unwrap()), (
-        200,
-        "text/plain; version=0.0.4; charset=utf-8"
-    ));
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type").unwrap()),
+        (200, "text/plain; version=0.0.4; charset=utf-8")
+    );
     lines(&String::from_utf8(answer.body.to_vec()).unwrap())
 }
 
@@ -67,7 +68,9 @@ async fn calls_tokens_money_and_lags_are_told() {
     let nanos = u32::try_from(3 * price::nanos(20, 3)).unwrap();
     assert_eq!(found[&of_model("veloera_charged_nanos_total")], f64::from(nanos));
     let chats = |status| {
-        format!("veloera_http_requests_total{{method=\"POST\",route=\"/v1/chat/completions\",status=\"{status}\"}}")
+        format!(
+            "veloera_http_requests_total{{method=\"POST\",route=\"/v1/chat/completions\",status=\"{status}\"}}"
+        )
     };
     assert_eq!((found[&chats(200)], found[&chats(404)]), (3.0, 1.0));
     assert_eq!(found["veloera_http_first_byte_seconds_count{route=\"/v1/chat/completions\"}"], 4.0);
@@ -97,11 +100,10 @@ async fn an_open_circuit_is_told_here_and_to_admins() {
         assert_eq!(world.api().chat(&chat(MODEL, "Hello")).await.unwrap().status, 502);
     }
     let open = admin.get(&path).await["open"].clone();
-    assert_eq!((&open[0]["model"], &open[0]["why"], &open[0]["state"]), (
-        &MODEL.into(),
-        &"failing".into(),
-        &"open".into()
-    ));
+    assert_eq!(
+        (&open[0]["model"], &open[0]["why"], &open[0]["state"]),
+        (&MODEL.into(), &"failing".into(), &"open".into())
+    );
     let told = format!("channel_id=\"{id}\",key_id={},model=\"{MODEL}\",why=\"failing\"", open[0]["key_id"]);
     assert_eq!(metrics(&world.api()).await[&format!("veloera_circuit_state{{{told}}}")], 2.0);
     world.close().await;

@@ -25,8 +25,8 @@ pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 /// From what the gateway itself takes to the longest wait for a first byte, in seconds.
 const BUCKETS: [f64; 18] = [
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-    60.0, 300.0,
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0, 60.0, 300.0,
 ];
 
 /// Which requests. All values come from here: what clients make up is no label.
@@ -55,7 +55,8 @@ impl Metrics {
     /// Requests, and what `node` says when it is asked.
     pub fn new(node: Box<dyn Collector>) -> Self {
         let mut registry = Registry::default();
-        let (answered, took) = (Family::default(), Family::new_with_constructor(histogram as fn() -> Histogram));
+        let (answered, took) =
+            (Family::default(), Family::new_with_constructor(histogram as fn() -> Histogram));
         registry.register(
             "veloera_http_requests",
             "Requests answered, by route and status",

@@ -72,9 +72,13 @@ pub(crate) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -
     if let Some(key) = &edge.metrics_key
         && !shows(&headers, key)
     {
-        return Err(Problem::new(Code::Unauthenticated, "this node's metrics need the `metrics_key` as bearer token"));
+        return Err(Problem::new(
+            Code::Unauthenticated,
+            "this node's metrics need the `metrics_key` as bearer token",
+        ));
     }
-    let text = edge.metrics.text().map_err(|_| Problem::new(Code::Internal, "a metric could not be written"))?;
+    let text =
+        edge.metrics.text().map_err(|_| Problem::new(Code::Internal, "a metric could not be written"))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 

@@ -22,12 +22,12 @@ use std::{
 use domain::ModelName;
 use parking_lot::Mutex;
 
+pub use self::open::{OpenCircuit, Why};
+pub(crate) use self::{circuit::Fault, permit::Permit};
 use self::{
     circuit::Pass,
     memory::{Memory, News, Passes, Target},
 };
-pub use self::open::{OpenCircuit, Why};
-pub(crate) use self::{circuit::Fault, permit::Permit};
 use crate::{ChannelKeeper, Choice, Clock};
 
 /// Not admitted: everything in the way rests for so long.

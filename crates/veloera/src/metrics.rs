@@ -10,14 +10,14 @@ use std::{
 
 use eventlog::EventLog;
 use ledger::Node;
+use projections::{
+    Calls, Directory,
+    calls::{CallKind, CallTotals},
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
-};
-use projections::{
-    Calls, Directory,
-    calls::{CallKind, CallTotals},
 };
 use relay::{Relay, Why};
 
@@ -45,7 +45,11 @@ impl Debug for NodeMetrics {
 impl Collector for NodeMetrics {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
         let mut page = Page(encoder);
-        page.gauge("veloera_build_info", "Always 1", [(vec![("version", env!("CARGO_PKG_VERSION").into())], 1)])?;
+        page.gauge(
+            "veloera_build_info",
+            "Always 1",
+            [(vec![("version", env!("CARGO_PKG_VERSION").into())], 1)],
+        )?;
         self.logs(&mut page)?;
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
@@ -57,26 +61,42 @@ impl Collector for NodeMetrics {
 impl NodeMetrics {
     fn logs(&self, page: &mut Page<'_>) -> fmt::Result {
         let heads = *self.log.subscribe().borrow();
-        page.gauge("veloera_log_position", "The last position of a log", [
-            (vec![("log", "control".into())], heads.control),
-            (vec![("log", "ledger".into())], heads.ledger),
-        ])?;
-        page.gauge("veloera_projection_lag_events", "How far a read model is behind its log", [
-            (vec![("projection", "directory".into())], heads.control.saturating_sub(self.directory.position())),
-            (vec![("projection", "calls".into())], heads.ledger.saturating_sub(self.calls.position())),
-        ])
+        page.gauge(
+            "veloera_log_position",
+            "The last position of a log",
+            [
+                (vec![("log", "control".into())], heads.control),
+                (vec![("log", "ledger".into())], heads.ledger),
+            ],
+        )?;
+        page.gauge(
+            "veloera_projection_lag_events",
+            "How far a read model is behind its log",
+            [
+                (
+                    vec![("projection", "directory".into())],
+                    heads.control.saturating_sub(self.directory.position()),
+                ),
+                (vec![("projection", "calls".into())], heads.ledger.saturating_sub(self.calls.position())),
+            ],
+        )
     }
 
     fn ledger(&self, page: &mut Page<'_>) -> fmt::Result {
         let open = u64::try_from(self.node.open_calls()).unwrap_or(u64::MAX);
         page.gauge("veloera_calls_open", "Calls that have reserved and not ended", [(Labels::new(), open)])?;
         let lag = self.node.lag();
-        page.gauge("veloera_journal_lag_records", "Records that the ledger does not have yet", [(Labels::new(), lag)])?;
+        page.gauge(
+            "veloera_journal_lag_records",
+            "Records that the ledger does not have yet",
+            [(Labels::new(), lag)],
+        )?;
         let admits = u64::from(self.node.admits().is_ok());
-        page.gauge("veloera_journal_admits", "Whether calls can reserve: 1, or 0 while they answer 503", [(
-            Labels::new(),
-            admits,
-        )])
+        page.gauge(
+            "veloera_journal_admits",
+            "Whether calls can reserve: 1, or 0 while they answer 503",
+            [(Labels::new(), admits)],
+        )
     }
 
     fn circuits(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -117,14 +137,34 @@ fn labels(kind: &CallKind) -> Labels {
 }
 
 impl Page<'_> {
-    fn gauge(&mut self, name: &str, help: &str, lines: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
         let metric = |value| ConstGauge::<u64>::new(value);
-        self.lines(name, help, MetricType::Gauge, lines.into_iter().map(|(labels, value)| (labels, metric(value))))
+        self.lines(
+            name,
+            help,
+            MetricType::Gauge,
+            lines.into_iter().map(|(labels, value)| (labels, metric(value))),
+        )
     }
 
-    fn counter(&mut self, name: &str, help: &str, lines: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+    fn counter(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
         let metric = |value| ConstCounter::<u64>::new(value);
-        self.lines(name, help, MetricType::Counter, lines.into_iter().map(|(labels, value)| (labels, metric(value))))
+        self.lines(
+            name,
+            help,
+            MetricType::Counter,
+            lines.into_iter().map(|(labels, value)| (labels, metric(value))),
+        )
     }
 
     /// A counter of seconds, to the millisecond.
@@ -152,4 +192,3 @@ impl Page<'_> {
         Ok(())
     }
 }
-

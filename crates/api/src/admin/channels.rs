@@ -21,10 +21,6 @@ use projections::channels;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub(crate) use self::{
-    circuits::{__path_circuits, circuits},
-    test::{__path_test, test},
-};
 use self::{
     body::{ChangeChannelBody, CreateChannelBody},
     view::ChannelView,
@@ -32,6 +28,10 @@ use self::{
 pub(crate) use self::{
     body::{leads_somewhere, sealed},
     view::ChannelStatus,
+};
+pub(crate) use self::{
+    circuits::{__path_circuits, circuits},
+    test::{__path_test, test},
 };
 use crate::{
     Edge,

@@ -2,8 +2,8 @@
 
 use domain::{ChannelId, ChannelKeyId, ModelName};
 
-use super::{Health, circuit::Standing, memory::Memory};
 pub use super::circuit::Why;
+use super::{Health, circuit::Standing, memory::Memory};
 
 /// A circuit that lets no call through, or only a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use procfs::WithCurrentSystemInfo;
+
 use super::{Labels, Page};
 
 /// What cannot be read is left out.
@@ -12,7 +14,7 @@ pub(super) fn encode(page: &mut Page<'_>) -> fmt::Result {
         None => Ok(()),
     };
     let stat = process.stat().ok();
-    let resident = stat.as_ref().map(|stat| stat.rss_bytes());
+    let resident = stat.as_ref().map(|stat| stat.rss_bytes().get());
     gauge("process_resident_memory_bytes", "Resident memory", resident)?;
     let threads = stat.as_ref().and_then(|stat| u64::try_from(stat.num_threads).ok());
     gauge("process_threads", "Threads", threads)?;
