@@ -1,4 +1,4 @@
-//! The clients: a closed loop on each of so many connections.
+//! The clients: on each of so many connections one request after another, as fast as they are answered or as they are due.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{checker::Expected, lanes::Lane, workload::Workload};
@@ -37,6 +37,7 @@ struct Client {
     request: Request<Full<Bytes>>,
     workload: Workload,
     offset: Duration,
+    interval: Option<Duration>,
     expected: Arc<Expected>,
     /// Drives the connection.
     _driver: JoinSet<()>,
@@ -48,8 +49,8 @@ impl Load {
         let expected = Arc::new(Expected::new());
         let mut clients = Vec::new();
         for number in 0..lane.connections {
-            let (key, offset) = (&keys[number % keys.len()], lane.offset(number));
-            clients.push(Client::open(address, key, lane.workload, offset, Arc::clone(&expected)).await?);
+            let key = &keys[number % keys.len()];
+            clients.push(Client::open(address, key, lane, number, Arc::clone(&expected)).await?);
         }
         // What the servers do once, such as connecting to the provider, is not measured.
         try_join_all(clients.iter_mut().map(Client::exchange)).await?;
@@ -77,8 +78,8 @@ impl Client {
     async fn open(
         address: SocketAddr,
         key: &str,
-        workload: Workload,
-        offset: Duration,
+        lane: Lane,
+        number: usize,
         expected: Arc<Expected>,
     ) -> Result<Self, Failure> {
         let connection = TcpStream::connect(address).await?;
@@ -93,20 +94,28 @@ impl Client {
             .header(header::HOST, address.to_string())
             .header(header::AUTHORIZATION, format!("Bearer {key}"))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(workload.request()))?;
-        Ok(Self { sender, request, workload, offset, expected, _driver: driver })
+            .body(Full::new(lane.workload.request()))?;
+        let (workload, offset, interval) = (lane.workload, lane.offset(number), lane.interval());
+        Ok(Self { sender, request, workload, offset, interval, expected, _driver: driver })
     }
 
     async fn work(mut self, deadline: Instant) -> Result<(Self, Vec<u64>), Failure> {
         let mut micros = Vec::new();
         sleep(self.offset).await;
+        let mut due = Instant::now();
         loop {
-            let start = Instant::now();
-            if start >= deadline {
+            if due >= deadline {
                 return Ok((self, micros));
             }
             self.exchange().await?;
-            micros.push(u64::try_from(start.elapsed().as_micros())?);
+            micros.push(u64::try_from(due.elapsed().as_micros())?);
+            due = match self.interval {
+                None => Instant::now(),
+                Some(interval) => {
+                    sleep_until(due + interval).await;
+                    due + interval
+                }
+            };
         }
     }
 

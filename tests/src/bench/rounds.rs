@@ -41,7 +41,7 @@ pub(super) struct Row<'a> {
 
 impl Plan {
     pub(super) const FULL: Self =
-        Self { rounds: 3, length: Duration::from_secs(3), divisor: 1, all: Duration::from_mins(5) };
+        Self { rounds: 3, length: Duration::from_secs(3), divisor: 1, all: Duration::from_mins(6) };
     /// Long enough to see that everything works.
     pub(super) const QUICK: Self =
         Self { rounds: 1, length: Duration::from_millis(500), divisor: 50, all: Duration::from_mins(1) };
