@@ -46,28 +46,16 @@ fn said(witness: &Path) -> String {
     fs::read_to_string(witness).unwrap_or_else(|error| panic!("it died of something else: {error}"))
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn in_a_file(
-    #[values(
-        Point::BeforeReserve,
-        Point::AfterReserve,
-        Point::AfterSent,
-        Point::MidStream,
-        Point::AfterUsage,
-        Point::AfterSettle,
-        Point::DuringIngest,
-        Point::DuringRotation,
-        Point::DuringAppend
-    )]
-    point: Point,
-) {
-    dies_at(point, Launch::default()).await;
+/// Where the logs are.
+#[derive(Clone, Copy, Debug)]
+enum Store {
+    File,
+    Server,
 }
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_server(
+async fn killed_at(
     #[values(
         Point::BeforeReserve,
         Point::AfterReserve,
@@ -80,7 +68,13 @@ async fn on_a_server(
         Point::DuringAppend
     )]
     point: Point,
+    #[values(Store::File, Store::Server)] store: Store,
 ) {
-    let database = servers::postgres().database().await;
-    dies_at(point, Launch::default().on(&database)).await;
+    match store {
+        Store::File => dies_at(point, Launch::default()).await,
+        Store::Server => {
+            let database = servers::postgres().database().await;
+            dies_at(point, Launch::default().on(&database)).await;
+        }
+    }
 }
