@@ -33,7 +33,8 @@ pub use self::{
     config::{RelayConfig, RelayConfigError},
     limits::{Limited, Metered, Rate, Rates},
     ports::{
-        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,
+        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Spent,
+        Tenure,
     },
     probe::{Probe, ProbeError},
     providers::{Format, Provider, Providers, ProvidersError},
