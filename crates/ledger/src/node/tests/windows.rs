@@ -52,16 +52,29 @@ fn refused(result: Result<Nanos, ReserveError>) -> (Bound, AccountRefusal) {
 }
 
 /// A ledger with so much in the account and so much an hour, and a node on it.
-async fn with(credit: u64, limit: u64) -> (Ledger, Arc<Node>) {
+async fn with(credit: u64, limit: u64) -> (Ledger, Arc<Node>, Running) {
     let ledger = Ledger::with(credit).await;
     open(&ledger, HOURLY, limit).await;
     let node = ledger.node().await;
-    (ledger, node)
+    let running = Running::start(&node);
+    (ledger, node, running)
+}
+
+/// The same with a node whose clock is its own.
+async fn with_clock(limit: u64, clock_ms: i64) -> (Ledger, Arc<Node>, Running) {
+    let ledger = Ledger::with(1_000).await;
+    open(&ledger, HOURLY, limit).await;
+    let clock = Arc::new(Hand::default());
+    clock.jump_ms(clock_ms);
+    let options = ledger.options("boot 1", 16 * 1024);
+    let node = Node::open(options, Arc::new(ledger.bank.clone()), clock).await.unwrap();
+    let running = Running::start(&node);
+    (ledger, node, running)
 }
 
 #[tokio::test]
 async fn a_call_is_charged_to_its_account_and_to_a_window_of_each_of_its_budgets() {
-    let (ledger, node) = with(1_000, 100).await;
+    let (ledger, node, _running) = with(1_000, 100).await;
     open(&ledger, WHOLE, 500).await;
     bound(&node, 1, &[HOURLY, WHOLE], 40).await.unwrap();
     answered(&node, 1, 25);
@@ -77,7 +90,7 @@ async fn a_call_is_charged_to_its_account_and_to_a_window_of_each_of_its_budgets
 
 #[tokio::test]
 async fn where_one_budget_is_short_nothing_is_held_anywhere_and_it_is_named() {
-    let (ledger, node) = with(1_000, 100).await;
+    let (ledger, node, _running) = with(1_000, 100).await;
     open(&ledger, WHOLE, 10).await;
     let short = AccountRefusal::Insufficient { available_nanos: 0, needed_nanos: 40 };
     assert_eq!(refused(bound(&node, 1, &[HOURLY, WHOLE], 40).await), (WHOLE, short));
@@ -90,7 +103,7 @@ async fn where_one_budget_is_short_nothing_is_held_anywhere_and_it_is_named() {
 
 #[tokio::test]
 async fn where_the_account_is_short_no_budget_is_blamed_and_no_window_is_opened() {
-    let (ledger, node) = with(50, 100).await;
+    let (ledger, node, _running) = with(50, 100).await;
     let poor = bound(&node, 1, &[HOURLY], 60).await;
     assert!(matches!(poor, Err(ReserveError::Insufficient(_))), "{poor:?}");
     assert_eq!(ledger.account(account(HOURLY, 0)).await.owner, None);
@@ -98,7 +111,7 @@ async fn where_the_account_is_short_no_budget_is_blamed_and_no_window_is_opened(
 
 #[tokio::test]
 async fn a_spent_window_refuses_and_the_next_one_begins_anew() {
-    let (ledger, node) = with(1_000, 100).await;
+    let (ledger, node, _running) = with(1_000, 100).await;
     bound(&node, 1, &[HOURLY], 80).await.unwrap();
     let (budget, _) = refused(bound(&node, 2, &[HOURLY], 30).await);
     assert_eq!(budget, HOURLY);
@@ -118,12 +131,8 @@ async fn a_spent_window_refuses_and_the_next_one_begins_anew() {
 
 #[tokio::test]
 async fn a_node_whose_clock_is_behind_goes_on_in_the_ledgers_window() {
-    let (ledger, _) = with(1_000, 100).await;
-    let behind = Arc::new(Hand::default());
-    behind.jump_ms(HOUR_MS.cast_signed() - 1_000);
+    let (ledger, node, _running) = with_clock(100, HOUR_MS.cast_signed() - 1_000).await;
     ledger.clock.jump_ms(HOUR_MS.cast_signed() + 1_000);
-    let options = ledger.options("boot 2", 16 * 1024);
-    let node = Node::open(options, Arc::new(ledger.bank.clone()), behind.clone()).await.unwrap();
     bound(&node, 1, &[HOURLY], 60).await.unwrap();
     answered(&node, 1, 60);
     let (budget, refusal) = refused(bound(&node, 2, &[HOURLY], 60).await);
@@ -137,18 +146,14 @@ async fn a_node_whose_clock_is_behind_goes_on_in_the_ledgers_window() {
 
 #[tokio::test]
 async fn a_node_whose_clock_is_far_off_is_refused_once_for_all_and_spends_nothing() {
-    let (ledger, _) = with(1_000, 100).await;
-    let off = Arc::new(Hand::default());
-    off.jump_ms(5 * HOUR_MS.cast_signed());
-    let options = ledger.options("boot 2", 16 * 1024);
-    let node = Node::open(options, Arc::new(ledger.bank.clone()), off).await.unwrap();
+    let (ledger, node, _running) = with_clock(100, 5 * HOUR_MS.cast_signed()).await;
     assert_eq!(refused(bound(&node, 1, &[HOURLY], 10).await), (HOURLY, AccountRefusal::Unknown));
     assert_eq!(ledger.account(PAYER).await.pending_nanos, 0);
 }
 
 #[tokio::test]
 async fn a_closed_budget_limits_nobody_though_a_node_still_names_it() {
-    let (ledger, node) = with(1_000, 100).await;
+    let (ledger, node, _running) = with(1_000, 100).await;
     open(&ledger, WHOLE, 100).await;
     bound(&node, 1, &[HOURLY], 80).await.unwrap();
     // Of the one a window is open, of the other there is none.
@@ -167,10 +172,10 @@ async fn a_closed_budget_limits_nobody_though_a_node_still_names_it() {
 
 #[tokio::test]
 async fn a_new_limit_is_heeded_at_once_even_where_nothing_was_spent_yet() {
-    let (ledger, node) = with(1_000, 10).await;
+    let (ledger, node, _running) = with(1_000, 10).await;
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&node).heed(ledger.log.clone()));
-    for (limit, amount) in [(20, 11), (40, 30)] {
+    for (limit, amount) in [(20, 11), (50, 30)] {
         refused(bound(&node, u128::from(amount), &[HOURLY], amount).await);
         while !node.lending.denials.is_up_to_date() {
             tokio::task::yield_now().await;
@@ -182,7 +187,7 @@ async fn a_new_limit_is_heeded_at_once_even_where_nothing_was_spent_yet() {
 
 #[tokio::test]
 async fn what_is_held_of_a_window_ends_with_it() {
-    let (ledger, node) = with(1_000, 100).await;
+    let (ledger, node, _running) = with(1_000, 100).await;
     ledger.clock.jump_ms(HOUR_MS.cast_signed() - 3_000);
     bound(&node, 1, &[HOURLY], 10).await.unwrap();
     let part = whole(1);
