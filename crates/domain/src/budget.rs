@@ -12,7 +12,7 @@ use thiserror::Error;
 
 pub use self::{
     events::{BudgetEvent, BudgetWindowEvent},
-    holder::{Bound, Holder, HolderKind},
+    holder::{Binding, Holder, HolderKind},
     window::{Period, Window},
 };
 use crate::{Aggregate, BudgetId, Log, Nanos, TimeStamp};

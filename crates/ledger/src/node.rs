@@ -30,7 +30,7 @@ use std::{
 use domain::{
     JournalId, LeaseId, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
-    budget::{Bound, Window},
+    budget::{Binding, Window},
     price::Usage,
 };
 use parking_lot::Mutex;
@@ -123,7 +123,7 @@ pub enum ReserveError {
     #[error("{budget}, {window}: {refused}")]
     Budget {
         /// Which budget.
-        budget: Bound,
+        budget: Binding,
         /// Which window of it.
         window: Window,
         /// What the ledger said.

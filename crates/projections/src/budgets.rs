@@ -2,7 +2,7 @@
 
 use domain::{
     BudgetId, Nanos,
-    budget::{Bound, Budget, BudgetEvent, Holder, Period},
+    budget::{Binding, Budget, BudgetEvent, Holder, Period},
 };
 use eventlog::{Connection, Pool, StoreError, on};
 use serde::{Deserialize, Serialize};
@@ -50,9 +50,9 @@ impl BudgetRow {
     }
 
     /// What it is to the calls that it binds; none where it binds none.
-    pub fn bound(&self) -> Option<Bound> {
+    pub fn binding(&self) -> Option<Binding> {
         let holder = self.holder.as_ref().filter(|_| self.state == BudgetState::Open)?;
-        Some(Bound { budget_id: self.budget_id, holder: holder.kind(), period: self.period })
+        Some(Binding { budget_id: self.budget_id, holder: holder.kind(), period: self.period })
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use domain::{
     AdminKeyId, ApiTokenId, CallLimits, GroupName, ModelName, SessionId, UserId,
-    budget::{Bound, Holder},
+    budget::{Binding, Holder},
     price::Ratio,
     settings::Strategy,
 };
@@ -123,8 +123,8 @@ impl Directory {
     }
 
     /// Every budget that binds a call with this token, of this user and as this group.
-    pub fn budgets(&self, token_id: ApiTokenId, user_id: UserId, group: &GroupName) -> Vec<Bound> {
-        self.state.read().bound(token_id, user_id, group)
+    pub fn budgets(&self, token_id: ApiTokenId, user_id: UserId, group: &GroupName) -> Vec<Binding> {
+        self.state.read().bindings(token_id, user_id, group)
     }
 
     /// The open budgets that limit `holder`, oldest first.

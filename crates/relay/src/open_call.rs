@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::{
     Nanos,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
-    budget::Bound,
+    budget::Binding,
     price::Usage,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct OpenCall {
     /// What the part at hand was reserved with.
     facts: CallFacts,
     /// Of which each part draws on the window in which it is reserved.
-    budgets: Vec<Bound>,
+    budgets: Vec<Binding>,
     choices: u64,
     /// The output tokens of the whole call that are paid for or set aside, if its input is `input_tokens` long.
     covered: u64,
@@ -41,7 +41,7 @@ impl OpenCall {
     pub(crate) const fn new(
         ledger: Arc<dyn Ledger>,
         facts: CallFacts,
-        budgets: Vec<Bound>,
+        budgets: Vec<Binding>,
         covered: u64,
         choices: u64,
         admission: Admission,

@@ -10,7 +10,7 @@ use std::{
 use domain::{
     ChannelId, GroupName, ModelName, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
-    budget::Bound,
+    budget::Binding,
     price::{Pinned, Usage},
     settings::Strategy,
 };
@@ -39,7 +39,7 @@ pub trait Ledger: Send + Sync + 'static {
     fn reserve(
         &self,
         facts: CallFacts,
-        budgets: Vec<Bound>,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
@@ -147,7 +147,7 @@ pub enum ReserveError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
     /// Which one.
-    pub budget: Bound,
+    pub budget: Binding,
     /// When it begins anew; none where it never does.
     pub until: Option<TimeStamp>,
 }

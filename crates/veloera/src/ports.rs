@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use domain::{
     GroupName, ModelName, Nanos,
     account::{AccountRefusal, Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
-    budget::Bound,
+    budget::Binding,
     channel::{DisabledBy, key_place},
     price::Usage,
     settings::Strategy,
@@ -53,7 +53,7 @@ impl relay::Ledger for NodeLedger {
     fn reserve(
         &self,
         facts: CallFacts,
-        budgets: Vec<Bound>,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {

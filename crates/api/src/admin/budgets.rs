@@ -63,13 +63,12 @@ impl BudgetQuery {
         let user = self.user_id.map(Holder::User);
         let group = self.group.clone().map(Holder::Group);
         let mut named = [token, user, group].into_iter().flatten();
-        match (named.next(), named.next()) {
-            (holder, None) => Ok(holder),
-            (_, Some(_)) => {
-                let told = "name one of `token_id`, `user_id` and `group`, or none of them";
-                Err(Problem::new(Code::InvalidParameter, told))
-            }
+        let holder = named.next();
+        if named.next().is_none() {
+            return Ok(holder);
         }
+        let told = "name one of `token_id`, `user_id` and `group`, or none of them";
+        Err(Problem::new(Code::InvalidParameter, told))
     }
 }
 

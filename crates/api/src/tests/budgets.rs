@@ -61,9 +61,11 @@ async fn a_budget_is_shown_with_what_it_limits_and_to_whoever_that_is() {
     assert_eq!(read(&node, &node.ada, "/api/v1/me").await["budgets"], json!([of_user]));
     let shown = read(&node, &node.admin, &format!("/api/v1/users/{user}")).await;
     assert_eq!(shown["budgets"], json!([of_user]));
-    for (query, only) in
-        [(format!("token_id={token}"), of_token), (format!("user_id={user}"), of_user), ("group=default".into(), of_group)]
-    {
+    for (query, only) in [
+        (format!("token_id={token}"), of_token),
+        (format!("user_id={user}"), of_user),
+        ("group=default".into(), of_group),
+    ] {
         let listed = read(&node, &node.root, &format!("/api/v1/budgets?{query}")).await;
         assert_eq!(listed["items"], json!([only]), "{query}");
     }
@@ -92,7 +94,10 @@ async fn a_new_limit_holds_at_once_and_a_closed_budget_stays_closed() {
     let stale = node.ask("PATCH", &path).by(&node.root).header("if-match", "\"7\"");
     assert_eq!(stale.json(json!({"limit_nanos": 9})).await_answer().await.status, 412);
     let changed = send(&node, "PATCH", &path, json!({"limit_nanos": 900})).await;
-    assert_eq!((changed.json()["window"]["left_nanos"].clone(), changed.header("etag")), (json!(900), "\"2\""));
+    assert_eq!(
+        (changed.json()["window"]["left_nanos"].clone(), changed.header("etag")),
+        (json!(900), "\"2\"")
+    );
     assert_eq!(send(&node, "DELETE", &path, json!({})).await.status, 204);
     assert_eq!(send(&node, "DELETE", &path, json!({})).await.status, 204, "it is closed already");
     let closed = read(&node, &node.root, &path).await;

@@ -33,7 +33,7 @@ pub enum HolderKind {
 
 /// A budget that binds a call: enough to find the window that the call belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Bound {
+pub struct Binding {
     /// Which one.
     pub budget_id: BudgetId,
     /// Through what it binds the call.
@@ -54,7 +54,7 @@ impl Holder {
 }
 
 /// For those whose calls it limits, such as `the budget of this key for a day`.
-impl fmt::Display for Bound {
+impl fmt::Display for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let holder = match self.holder {
             HolderKind::Token => "this key",

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    Bound, Budget, BudgetCommand as C, BudgetEvent as E, BudgetRefusal, BudgetWindowEvent, Holder,
+    Binding, Budget, BudgetCommand as C, BudgetEvent as E, BudgetRefusal, BudgetWindowEvent, Holder,
     HolderKind, Period, Terms, WINDOW_SKEW_MS_MAX, Window,
 };
 use crate::{AccountId, ApiTokenId, BudgetId, Nanos, TimeStamp, testing::given};
@@ -150,7 +150,7 @@ fn what_was_written_before_budgets_had_holders_limits_nobody() {
 
 #[test]
 fn whoever_is_refused_is_told_which_budget_it_is() {
-    let bound = |holder, period| Bound { budget_id: BUDGET, holder, period }.to_string();
+    let bound = |holder, period| Binding { budget_id: BUDGET, holder, period }.to_string();
     assert_eq!(bound(HolderKind::Token, Period::Day), "the budget of this key for a day");
     assert_eq!(bound(HolderKind::User, Period::Hour), "the budget of this key's user for an hour");
     assert_eq!(bound(HolderKind::Group, Period::Total), "the whole budget of this key's group");

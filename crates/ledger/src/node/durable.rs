@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use domain::{Nanos, account::CallFacts, budget::Bound};
+use domain::{Nanos, account::CallFacts, budget::Binding};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -161,7 +161,7 @@ impl Node {
     pub async fn reserve(
         &self,
         facts: CallFacts,
-        budgets: &[Bound],
+        budgets: &[Binding],
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {

@@ -3,7 +3,7 @@
 use domain::{
     AccountId, BudgetId, Nanos, TimeStamp,
     account::{AccountRefusal, CallFacts, Scope},
-    budget::{Bound, Window},
+    budget::{Binding, Window},
 };
 
 use super::{Node, ReserveError};
@@ -16,7 +16,7 @@ pub(super) struct Windows(Vec<Drawn>);
 /// A window that a call draws on.
 #[derive(Clone, Copy, Debug)]
 struct Drawn {
-    budget: Bound,
+    budget: Binding,
     window: Window,
     account_id: AccountId,
     /// Whether this is the one after that which our clock named.
@@ -24,15 +24,15 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(budget: Bound, window: Window, moved: bool) -> Self {
+    fn new(budget: Binding, window: Window, moved: bool) -> Self {
         Self { budget, window, account_id: budget.budget_id.account_in(&window), moved }
     }
 }
 
 impl Windows {
     /// The windows at `now`.
-    pub(super) fn at(budgets: &[Bound], now: TimeStamp) -> Self {
-        let drawn = |budget: &Bound| Drawn::new(*budget, budget.period.window(now), false);
+    pub(super) fn at(budgets: &[Binding], now: TimeStamp) -> Self {
+        let drawn = |budget: &Binding| Drawn::new(*budget, budget.period.window(now), false);
         Self(budgets.iter().map(drawn).collect())
     }
 
@@ -91,7 +91,7 @@ impl Node {
     pub(super) async fn set_aside_within(
         &self,
         mut facts: CallFacts,
-        budgets: &[Bound],
+        budgets: &[Binding],
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {

@@ -187,7 +187,7 @@ impl State {
     fn index_budget(&mut self, id: BudgetId) {
         let Some(row) = self.budgets.get(&id) else { return };
         let Some(holder) = row.holder.clone() else { return };
-        if row.bound().is_some() {
+        if row.binding().is_some() {
             self.held.entry(holder).or_default().insert(id);
         } else if let Some(open) = self.held.get_mut(&holder) {
             open.remove(&id);

@@ -13,7 +13,7 @@ use domain::{
     AccountId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, GroupName, ModelName, Nanos, TimeStamp,
     UserId,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag, Mode},
-    budget::{Bound, HolderKind, Period},
+    budget::{Binding, HolderKind, Period},
     channel::ChannelSpec,
     price::{Pinned, Price, Rates, Usage},
     settings::Strategy,
@@ -34,8 +34,8 @@ use crate::{
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
 /// What binds every call.
-pub(super) const BUDGET: Bound =
-    Bound { budget_id: BudgetId(Uuid::from_u128(5)), holder: HolderKind::Token, period: Period::Day };
+pub(super) const BUDGET: Binding =
+    Binding { budget_id: BudgetId(Uuid::from_u128(5)), holder: HolderKind::Token, period: Period::Day };
 
 /// Records in words what it is told.
 pub(super) struct Recorder {
@@ -109,7 +109,7 @@ impl Ledger for Recorder {
     fn reserve(
         &self,
         facts: CallFacts,
-        budgets: Vec<Bound>,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {

@@ -11,7 +11,6 @@ use domain::{
 use projections::budgets::{BudgetRow, BudgetState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::{admin::made_at, openapi::PeriodSchema};
 
@@ -21,10 +20,10 @@ use crate::{admin::made_at, openapi::PeriodSchema};
 #[schema(as = BudgetHolder)]
 pub(crate) enum HolderView {
     /// Those of one token.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     Token(ApiTokenId),
     /// Those of one user, with whichever token.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     User(UserId),
     /// Those that are made as one group.
     #[schema(value_type = String)]
@@ -75,7 +74,7 @@ pub(crate) struct WindowView {
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     ends_at: Option<TimeStamp>,
     /// Its account, which its first call opens.
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     account_id: AccountId,
     /// Charged, less what was given back.
     spent_nanos: u64,
@@ -110,7 +109,7 @@ impl WindowView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Budget)]
 pub(crate) struct BudgetView {
-    #[schema(value_type = Uuid)]
+    #[schema(value_type = uuid::Uuid)]
     id: BudgetId,
     /// Whose calls it limits, all of them together; `null` where that was never said.
     #[schema(required = true)]

@@ -4,7 +4,7 @@
 use domain::{
     ApiTokenId, BudgetId, UserId,
     account::AccountRefusal,
-    budget::{Bound, BudgetCommand, BudgetRefusal, Holder, HolderKind, Period},
+    budget::{Binding, BudgetCommand, BudgetRefusal, Holder, HolderKind, Period},
 };
 use eventlog::Metadata;
 use uuid::Uuid;
@@ -13,25 +13,25 @@ use super::*;
 use crate::{decide_budget, fixtures::Hand};
 
 const HOUR_MS: u64 = 3_600_000;
-const HOURLY: Bound =
-    Bound { budget_id: BudgetId(Uuid::from_u128(0xb1)), holder: HolderKind::Token, period: Period::Hour };
-const WHOLE: Bound =
-    Bound { budget_id: BudgetId(Uuid::from_u128(0xb2)), holder: HolderKind::User, period: Period::Total };
+const HOURLY: Binding =
+    Binding { budget_id: BudgetId(Uuid::from_u128(0xb1)), holder: HolderKind::Token, period: Period::Hour };
+const WHOLE: Binding =
+    Binding { budget_id: BudgetId(Uuid::from_u128(0xb2)), holder: HolderKind::User, period: Period::Total };
 
 /// The account of a budget's window in the hour after the first `n`.
-fn account(budget: Bound, n: u64) -> AccountId {
+fn account(budget: Binding, n: u64) -> AccountId {
     budget.budget_id.account_in(&budget.period.window(TimeStamp::default().plus_ms(n * HOUR_MS)))
 }
 
-async fn decide(ledger: &Ledger, budget: Bound, command: BudgetCommand) {
+async fn decide(ledger: &Ledger, budget: Binding, command: BudgetCommand) {
     let decided = ledger.log.transact::<_, BudgetRefusal, _>(Metadata::default(), move |tx| {
         Box::pin(async move { decide_budget::<BudgetRefusal>(tx, budget.budget_id, command).await })
     });
     decided.await.unwrap();
 }
 
-async fn open(ledger: &Ledger, budget: Bound, limit: u64) {
-    let Bound { budget_id, holder, period } = budget;
+async fn open(ledger: &Ledger, budget: Binding, limit: u64) {
+    let Binding { budget_id, holder, period } = budget;
     let holder = match holder {
         HolderKind::Token => Holder::Token(ApiTokenId(Uuid::from_u128(8))),
         HolderKind::User | HolderKind::Group => Holder::User(UserId(Uuid::from_u128(9))),
@@ -39,12 +39,12 @@ async fn open(ledger: &Ledger, budget: Bound, limit: u64) {
     decide(ledger, budget, BudgetCommand::Open { budget_id, holder, period, limit: nanos(limit) }).await;
 }
 
-async fn bound(node: &Node, n: u128, budgets: &[Bound], amount: u64) -> Result<Nanos, ReserveError> {
+async fn bound(node: &Node, n: u128, budgets: &[Binding], amount: u64) -> Result<Nanos, ReserveError> {
     node.reserve(asked(n, &[PAYER]), budgets, nanos(amount), nanos(amount)).await
 }
 
 /// Which budget a refusal is about, and what it says.
-fn refused(result: Result<Nanos, ReserveError>) -> (Bound, AccountRefusal) {
+fn refused(result: Result<Nanos, ReserveError>) -> (Binding, AccountRefusal) {
     match result {
         Err(ReserveError::Budget { budget, refused, .. }) => (budget, refused.refusal().unwrap().clone()),
         other => panic!("{other:?}"),

@@ -4,7 +4,7 @@ use std::{ops::Bound, sync::Arc};
 
 use domain::{
     AdminKeyId, ApiTokenId, GroupName, ModelName, SessionId, UserId,
-    budget::{Bound, Holder},
+    budget::{Binding, Holder},
     price::{Price, PriceSource, Ratio},
     settings::{SETTINGS_ID, SettingsValues},
     user::Role,
@@ -60,12 +60,17 @@ impl State {
         users + tokens
     }
 
-    pub(in super::super) fn bound(&self, token: ApiTokenId, user: UserId, group: &GroupName) -> Vec<Bound> {
+    pub(in super::super) fn bindings(
+        &self,
+        token: ApiTokenId,
+        user: UserId,
+        group: &GroupName,
+    ) -> Vec<Binding> {
         if self.held.is_empty() {
             return Vec::new();
         }
         let holders = [Holder::Token(token), Holder::User(user), Holder::Group(group.clone())];
-        holders.iter().flat_map(|holder| self.held_by(holder)).filter_map(|row| row.bound()).collect()
+        holders.iter().flat_map(|holder| self.held_by(holder)).filter_map(|row| row.binding()).collect()
     }
 
     pub(in super::super) fn held(&self, holder: &Holder) -> Vec<Arc<BudgetRow>> {

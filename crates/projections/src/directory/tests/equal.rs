@@ -224,10 +224,10 @@ async fn same_budgets(house: &House, directory: &Directory) {
                 .map(|stored| &stored.row)
                 .eq(rows.iter().filter(|row| row.holder.as_ref() == Some(&holder)))
         );
-        let open = of.iter().filter(|stored| stored.row.bound().is_some());
+        let open = of.iter().filter(|stored| stored.row.binding().is_some());
         let open: Vec<_> = open.map(|stored| stored.row.clone()).collect();
         assert!(directory.budgets_of(&holder).iter().map(|row| &**row).eq(&open));
-        bound.extend(open.iter().filter_map(budgets::BudgetRow::bound));
+        bound.extend(open.iter().filter_map(budgets::BudgetRow::binding));
     }
     assert_eq!(directory.budgets(token_id(0), user_id(0), &group("g0")), bound);
     assert_eq!(directory.budgets(token_id(1), user_id(1), &group("g1")), []);
