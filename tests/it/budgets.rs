@@ -20,7 +20,7 @@ use tests::{
 
 /// Covers the reservation of a call once, but not what is left of it after such a call was charged.
 const FOR_ONE: u64 = 100 * price::OUTPUT_NANOS + 70 * price::INPUT_NANOS;
-const ONE: (u64, u64) = (15, 100);
+const ONE: (u64, u64) = (10, 100);
 const DAY_MS: u64 = 86_400_000;
 /// Longer than any of these tests.
 const CALM_MS: u64 = 1_800_000;
