@@ -2,6 +2,7 @@
 
 mod administration;
 mod audit;
+mod budgets;
 mod chat;
 mod contract;
 mod crash;

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod apply;
 pub(crate) mod auth;
+pub(crate) mod budgets;
 pub(crate) mod calls;
 pub(crate) mod channels;
 pub(crate) mod events;

@@ -13,7 +13,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::stored::{
-    GroupRulesPatchSchema, GroupRulesSchema, PriceSchema, StrategySchema, UserLimitsSchema,
+    GroupRulesPatchSchema, GroupRulesSchema, PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema,
 };
 use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
 
@@ -39,6 +39,7 @@ use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
         (name = "channels", description = "Our accounts with providers"),
         (name = "tokens", description = "The credentials of API clients"),
         (name = "accounts", description = "Whoever pays"),
+        (name = "budgets", description = "So much in each window of time, for a token, a user or a group"),
         (name = "calls", description = "The usage log"),
         (name = "models", description = "What there is to be asked for, and what it costs"),
         (name = "prices", description = "The operator's own prices, laid over the catalogue"),

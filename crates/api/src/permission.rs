@@ -29,6 +29,7 @@ pub(crate) enum Resource {
     Channels,
     Tokens,
     Accounts,
+    Budgets,
     Calls,
     Models,
     Prices,
@@ -100,6 +101,8 @@ permissions! {
     ReadAccounts = Accounts, Read;
     ListAccounts = Accounts, List;
     WriteAccounts = Accounts, Write;
+    ReadBudgets = Budgets, Read;
+    WriteBudgets = Budgets, Write;
     ReadCalls = Calls, Read;
     ReadModels = Models, Read;
     ReadPrices = Prices, Read;

@@ -16,8 +16,8 @@ use wire::openai_chat::error::ErrorCode;
 use crate::{
     Edge,
     admin::{
-        accounts, apply, auth, calls, channels, events, groups, me, models as priced, prices, sessions,
-        settings, tokens, users,
+        accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, prices,
+        sessions, settings, tokens, users,
     },
     client::{chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
@@ -96,6 +96,8 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(accounts::entries))
         .routes(routes!(accounts::deposit))
         .routes(routes!(accounts::adjust))
+        .routes(routes!(budgets::list, budgets::create))
+        .routes(routes!(budgets::read, budgets::change, budgets::close))
         .routes(routes!(calls::list))
         .routes(routes!(priced::list))
         .routes(routes!(priced::read))

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod auth;
+mod budgets;
 mod calls;
 mod catalogue;
 mod channels;

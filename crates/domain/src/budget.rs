@@ -1,6 +1,7 @@
 //! A budget: so much may be spent in each window of time. Every window is an account of its own, opened at first use.
 
 mod events;
+mod holder;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub use self::{
     events::{BudgetEvent, BudgetWindowEvent},
+    holder::{Binding, Holder, HolderKind},
     window::{Period, Window},
 };
 use crate::{Aggregate, BudgetId, Log, Nanos, TimeStamp};
@@ -25,6 +27,8 @@ pub enum BudgetCommand {
     Open {
         /// Its id, also that of its stream.
         budget_id: BudgetId,
+        /// Whose calls it limits. It stays so: what was spent of it was spent by them.
+        holder: Holder,
         /// How long each of its windows is. It stays so: windows of two lengths would overlap.
         period: Period,
         /// What may be spent in each.
@@ -32,12 +36,12 @@ pub enum BudgetCommand {
     },
     /// Lets so much be spent in each window, the current one included.
     ChangeLimit(Nanos),
-    /// Ends it.
+    /// Ends it: it limits nobody any more.
     Close,
 }
 
 /// Why not.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BudgetRefusal {
     /// There is none of that id.
     #[error("there is no such budget")]
@@ -48,6 +52,9 @@ pub enum BudgetRefusal {
     /// It was closed.
     #[error("the budget is closed")]
     Closed,
+    /// Whoever it is to limit has an open one of that period.
+    #[error("there is an open budget of that period already; change that one, or close it first")]
+    Held,
     /// The account that was named is of a window that is over.
     #[error("the budget's window is over; the next one has begun")]
     WindowOver,
@@ -57,10 +64,13 @@ pub enum BudgetRefusal {
 }
 
 /// What a budget says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
     /// Whose.
     pub budget_id: BudgetId,
+    /// Whose calls it limits; nobody's, where it was opened before budgets said so.
+    #[serde(default)]
+    pub holder: Option<Holder>,
     /// How long each window is.
     pub period: Period,
     /// What may be spent in each.
@@ -84,11 +94,11 @@ impl Budget {
     ///
     /// # Errors
     /// When it was never made, or closed.
-    pub const fn terms(&self) -> Result<Terms, BudgetRefusal> {
+    pub const fn terms(&self) -> Result<&Terms, BudgetRefusal> {
         match self {
             Self::Absent => Err(BudgetRefusal::Unknown),
             Self::Closed(_) => Err(BudgetRefusal::Closed),
-            Self::Open(terms) => Ok(*terms),
+            Self::Open(terms) => Ok(terms),
         }
     }
 }
@@ -134,8 +144,9 @@ impl Aggregate for Budget {
     fn decide(&self, command: BudgetCommand) -> Result<Vec<BudgetEvent>, BudgetRefusal> {
         use BudgetCommand as C;
         match (self, command) {
-            (Self::Absent, C::Open { budget_id, period, limit }) => {
-                Ok(vec![BudgetEvent::Opened { budget_id, period, limit_nanos: limit }])
+            (Self::Absent, C::Open { budget_id, holder, period, limit }) => {
+                let holder = Some(holder);
+                Ok(vec![BudgetEvent::Opened { budget_id, holder, period, limit_nanos: limit }])
             }
             (Self::Open(_) | Self::Closed(_), C::Open { .. }) => Err(BudgetRefusal::Exists),
             (Self::Absent, _) => Err(BudgetRefusal::Unknown),
@@ -151,13 +162,14 @@ impl Aggregate for Budget {
 
     fn evolve(&mut self, event: &BudgetEvent) {
         match (&mut *self, event) {
-            (_, BudgetEvent::Opened { budget_id, period, limit_nanos }) => {
-                *self = Self::Open(Terms { budget_id: *budget_id, period: *period, limit: *limit_nanos });
+            (_, BudgetEvent::Opened { budget_id, holder, period, limit_nanos }) => {
+                let (budget_id, holder) = (*budget_id, holder.clone());
+                *self = Self::Open(Terms { budget_id, holder, period: *period, limit: *limit_nanos });
             }
             (Self::Open(terms) | Self::Closed(terms), BudgetEvent::LimitChanged { limit_nanos }) => {
                 terms.limit = *limit_nanos;
             }
-            (Self::Open(terms), BudgetEvent::Closed {}) => *self = Self::Closed(*terms),
+            (Self::Open(terms), BudgetEvent::Closed {}) => *self = Self::Closed(terms.clone()),
             (Self::Absent | Self::Closed(_), _) => {}
         }
     }

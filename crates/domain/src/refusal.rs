@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use crate::{
-    account::AccountRefusal, api_token::ApiTokenRefusal, channel::ChannelRefusal, group::GroupRefusal,
-    login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal, settings::SettingsRefusal,
-    user::UserRefusal,
+    account::AccountRefusal, api_token::ApiTokenRefusal, budget::BudgetRefusal, channel::ChannelRefusal,
+    group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal,
+    settings::SettingsRefusal, user::UserRefusal,
 };
 
 /// The refusal of whichever aggregate was asked, for commands that ask several.
@@ -17,6 +17,9 @@ pub enum Refusal {
     /// A token's.
     #[error(transparent)]
     ApiToken(#[from] ApiTokenRefusal),
+    /// A budget's.
+    #[error(transparent)]
+    Budget(#[from] BudgetRefusal),
     /// A user's.
     #[error(transparent)]
     User(#[from] UserRefusal),

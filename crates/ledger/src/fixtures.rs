@@ -3,6 +3,7 @@
 mod disk;
 mod ledger;
 pub(crate) mod process;
+pub(crate) mod told;
 
 use domain::{
     AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     disk::{Fails, Held, TestDisk},
-    ledger::{Faulty, Ledger, Line},
+    ledger::{Faulty, Hand, Ledger, Line},
 };
 
 pub(crate) const PAYER: AccountId = AccountId(Uuid::from_u128(1));

@@ -15,6 +15,7 @@ mod recalled;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod windows;
 mod write;
 
 use std::{
@@ -29,6 +30,7 @@ use std::{
 use domain::{
     JournalId, LeaseId, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    budget::{Binding, Window},
     price::Usage,
 };
 use parking_lot::Mutex;
@@ -117,6 +119,16 @@ pub enum ReserveError {
     /// Too little quota.
     #[error(transparent)]
     Insufficient(crate::port::GrantError),
+    /// Too little is left of a budget, or its window cannot be drawn upon.
+    #[error("{budget}, {window}: {refused}")]
+    Budget {
+        /// Which budget.
+        budget: Binding,
+        /// Which window of it.
+        window: Window,
+        /// What the ledger said.
+        refused: crate::port::GrantError,
+    },
     /// The ledger cannot be reached and the leases are spent.
     #[error(transparent)]
     Ledger(crate::port::GrantError),

@@ -71,9 +71,12 @@ pub enum GrantError {
 }
 
 impl GrantError {
-    /// Whether an account is closed, rather than short of quota.
-    pub const fn is_closed(&self) -> bool {
-        matches!(self, Self::Refused { refusal: domain::account::AccountRefusal::Closed, .. })
+    /// Why an account gives nothing; none where the ledger did not answer.
+    pub const fn refusal(&self) -> Option<&domain::account::AccountRefusal> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal),
+            Self::Unavailable(_) => None,
+        }
     }
 }
 

@@ -4,18 +4,18 @@
 mod tests;
 
 use domain::{
-    Aggregate, Log, api_token::ApiToken, channel::Channel, group::Group, price_list::PriceList,
-    session::Session, settings::Settings, user::User,
+    Aggregate, Log, api_token::ApiToken, budget::Budget, channel::Channel, group::Group,
+    price_list::PriceList, session::Session, settings::Settings, user::User,
 };
 use eventlog::{Component, Connection, Inline, Migration, Recorded, StoreError};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow, sessions::SessionRow,
-    settings::SettingsRow, tokens::TokenRow, users::UserRow,
+    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow,
+    sessions::SessionRow, settings::SettingsRow, tokens::TokenRow, users::UserRow,
 };
 
-/// Channels, tokens, users, sessions, groups, prices and settings.
+/// Channels, tokens, users, budgets, sessions, groups, prices and settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlModels;
 
@@ -29,7 +29,11 @@ impl Inline for ControlModels {
             sqlite: include_str!("control/v2.sql"),
             postgres: include_str!("control/v2.postgres.sql"),
         };
-        Component { name: "control", migrations: &[V1, V2] }
+        const V3: Migration = Migration {
+            sqlite: include_str!("control/v3.sql"),
+            postgres: include_str!("control/v3.postgres.sql"),
+        };
+        Component { name: "control", migrations: &[V1, V2, V3] }
     }
 
     fn apply<'a>(
@@ -51,6 +55,7 @@ async fn take(connection: &mut Connection, event: &Recorded) -> Result<(), Store
         Channel::KIND => store::<ChannelRow>(connection, event).await,
         ApiToken::KIND => store::<TokenRow>(connection, event).await,
         User::KIND => store::<UserRow>(connection, event).await,
+        Budget::KIND => store::<BudgetRow>(connection, event).await,
         Group::KIND => store::<GroupRow>(connection, event).await,
         PriceList::KIND => store::<PriceRow>(connection, event).await,
         Session::KIND => store::<SessionRow>(connection, event).await,

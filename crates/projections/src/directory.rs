@@ -10,7 +10,10 @@ mod token;
 use std::sync::Arc;
 
 use domain::{
-    AdminKeyId, CallLimits, GroupName, ModelName, SessionId, UserId, price::Ratio, settings::Strategy,
+    AdminKeyId, ApiTokenId, CallLimits, GroupName, ModelName, SessionId, UserId,
+    budget::{Binding, Holder},
+    price::Ratio,
+    settings::Strategy,
 };
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
@@ -18,9 +21,9 @@ use tokio::sync::watch;
 
 use self::state::State;
 pub use self::{price::Limits, token::TokenEntry};
-use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
+use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
-/// Tokens, users, sessions, channels, groups, prices and settings, as of [`Directory::position`].
+/// Tokens, users, budgets, sessions, channels, groups, prices and settings, as of [`Directory::position`].
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
@@ -117,6 +120,16 @@ impl Directory {
     pub fn user_limits(&self, group: &GroupName) -> CallLimits {
         let state = self.state.read();
         state.settings().map_or(CallLimits::NONE, |values| values.user_limits(group))
+    }
+
+    /// Every budget that binds a call with this token, of this user and as this group.
+    pub fn budgets(&self, token_id: ApiTokenId, user_id: UserId, group: &GroupName) -> Vec<Binding> {
+        self.state.read().bindings(token_id, user_id, group)
+    }
+
+    /// The open budgets that limit `holder`, oldest first.
+    pub fn budgets_of(&self, holder: &Holder) -> Vec<Arc<BudgetRow>> {
+        self.state.read().held(holder)
     }
 
     /// The `control` position up to which all this holds.

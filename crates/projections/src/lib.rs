@@ -8,6 +8,7 @@ mod control;
 mod directory;
 mod model;
 
+pub mod budgets;
 pub mod calls;
 pub mod channels;
 pub mod groups;

@@ -136,9 +136,12 @@ impl Relay {
         let tier = plan.asked.service_tier();
         let asked = plan.estimate.reservation(&plan.priced, tier);
         let mut facts = plan.facts(call_id, self.clock.now());
-        facts.reserved = self.ledger.reserve(facts.clone(), asked.amount, asked.floor).await?;
+        let budgets = plan.caller.budgets.clone();
+        facts.reserved =
+            self.ledger.reserve(facts.clone(), budgets.clone(), asked.amount, asked.floor).await?;
         let limit = plan.estimate.limit_within(facts.reserved, &asked, &plan.priced, tier);
         let (covered, choices) = (plan.estimate.output_tokens(limit, &plan.priced), plan.estimate.choices);
-        Ok((OpenCall::new(Arc::clone(&self.ledger), facts, covered, choices, admission), limit))
+        let call = OpenCall::new(Arc::clone(&self.ledger), facts, budgets, covered, choices, admission);
+        Ok((call, limit))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{AccountId, ApiTokenId, CallLimits, GroupName, ModelName, UserId};
+use domain::{AccountId, ApiTokenId, CallLimits, GroupName, ModelName, UserId, budget::Binding};
 
 /// Whoever the edge has recognised.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Caller {
     pub group: GroupName,
     /// Every account that is charged; the payer first.
     pub scopes: Vec<AccountId>,
+    /// Every budget that binds it: a window of each is charged too.
+    pub budgets: Vec<Binding>,
     /// The models that the token may ask for; all where there is no list.
     pub models: Option<Arc<BTreeSet<ModelName>>>,
     /// How much it may ask for.

@@ -34,7 +34,8 @@ pub use self::{
     health::{OpenCircuit, Why},
     limits::{Limited, Metered, Rate, Rates},
     ports::{
-        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Tenure,
+        ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Spent,
+        Tenure,
     },
     probe::{Probe, ProbeError},
     providers::{Format, Provider, Providers, ProvidersError},

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use domain::{
     Nanos,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    budget::Binding,
     price::Usage,
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct OpenCall {
     ledger: Arc<dyn Ledger>,
     /// What the part at hand was reserved with.
     facts: CallFacts,
+    /// Of which each part draws on the window in which it is reserved.
+    budgets: Vec<Binding>,
     choices: u64,
     /// The output tokens of the whole call that are paid for or set aside, if its input is `input_tokens` long.
     covered: u64,
@@ -38,6 +41,7 @@ impl OpenCall {
     pub(crate) const fn new(
         ledger: Arc<dyn Ledger>,
         facts: CallFacts,
+        budgets: Vec<Binding>,
         covered: u64,
         choices: u64,
         admission: Admission,
@@ -46,6 +50,7 @@ impl OpenCall {
         Self {
             ledger,
             facts,
+            budgets,
             choices,
             covered,
             input_tokens,

@@ -1,6 +1,7 @@
 //! What the data plane needs from outside; the binary implements it.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -9,6 +10,7 @@ use std::{
 use domain::{
     ChannelId, GroupName, ModelName, Nanos, TimeStamp,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    budget::Binding,
     price::{Pinned, Usage},
     settings::Strategy,
 };
@@ -32,11 +34,12 @@ pub struct Ports {
 
 /// The node's side of the ledger. Every part of a call that is reserved is settled or voided exactly once.
 pub trait Ledger: Send + Sync + 'static {
-    /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The facts' leases
-    /// and their `reserved` are filled in here.
+    /// Sets `amount` aside, or as much as there is, at least `floor`: answers with how much. The windows of `budgets`,
+    /// the facts' leases and their `reserved` are filled in here.
     fn reserve(
         &self,
         facts: CallFacts,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>>;
@@ -125,12 +128,42 @@ pub enum ReserveError {
     /// An account of the caller has too little.
     #[error("the account has too little left for this call")]
     Insufficient,
+    /// A budget that binds the caller has too little.
+    #[error(transparent)]
+    Budget(#[from] Spent),
+    /// What the call is to be extended by would be drawn on a budget's window that is over: another part of the call
+    /// would draw on the next.
+    #[error("the window in which the call was reserved is over")]
+    WindowOver,
     /// An account that pays is closed.
     #[error("an account that pays is closed")]
     Closed,
     /// The ledger cannot be reached, or its journal takes no more.
     #[error("the ledger cannot be reached")]
     Unavailable,
+}
+
+/// A budget of which too little is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Which one.
+    pub budget: Binding,
+    /// When it begins anew; none where it never does.
+    pub until: Option<TimeStamp>,
+}
+
+impl std::error::Error for Spent {}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { budget, until } = self;
+        write!(f, "{budget} has too little left for this call")?;
+        match until {
+            Some(until) => write!(f, "; it begins anew at {until}")?,
+            None => f.write_str("; it does not begin anew")?,
+        }
+        write!(f, " (budget {})", budget.budget_id)
+    }
 }
 
 /// The ledger could not record what it was told.

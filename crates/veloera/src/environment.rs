@@ -1,5 +1,8 @@
 //! What the process is started with, read once: variables, clocks, chance.
 
+#[cfg(feature = "faults")]
+mod ahead;
+
 use std::{
     collections::BTreeMap,
     time::{SystemTime, UNIX_EPOCH},
@@ -31,9 +34,13 @@ impl Environment {
         ours
     }
 
-    /// Takes out `VELOERA_FAULT=<point>@<nth>@<witness>`, which is no setting but an order to die.
+    /// Takes out `VELOERA_FAULT=<point>@<nth>@<witness>`, which is no setting but an order to die, and
+    /// `VELOERA_CLOCK_AHEAD=<file>`, by which the clock is ahead.
     #[cfg(feature = "faults")]
     fn armed(mut self) -> Self {
+        if let Some(file) = self.0.remove("clock_ahead") {
+            ahead::read_from(file.into());
+        }
         let order = self.0.remove("fault").unwrap_or_default();
         let mut parts = order.splitn(3, '@');
         let point = parts.next().and_then(eventlog::fault::Point::from_name);
@@ -53,7 +60,10 @@ impl Machine {
     pub(crate) fn now() -> TimeStamp {
         #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed in everywhere else")]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        let now = TimeStamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+        #[cfg(feature = "faults")]
+        let now = now.plus_ms(ahead::ms());
+        now
     }
 
     /// 256 bits that nobody can guess.

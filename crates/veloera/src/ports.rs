@@ -5,17 +5,20 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use domain::{
     GroupName, ModelName, Nanos,
-    account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    account::{AccountRefusal, Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
+    budget::Binding,
     channel::{DisabledBy, key_place},
     price::Usage,
     settings::Strategy,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
-use ledger::{Node, NodeError};
+use ledger::{GrantError, Node, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
-use relay::{Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Tenure};
+use relay::{
+    Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
+};
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -26,8 +29,14 @@ fn failed(error: NodeError) -> LedgerError {
 
 fn refused(error: &ledger::ReserveError) -> ReserveError {
     match error {
-        ledger::ReserveError::Insufficient(refused) if refused.is_closed() => ReserveError::Closed,
-        ledger::ReserveError::Insufficient(_) => ReserveError::Insufficient,
+        ledger::ReserveError::Insufficient(refused) => match refused.refusal() {
+            Some(AccountRefusal::Closed) => ReserveError::Closed,
+            Some(AccountRefusal::WindowOver) => ReserveError::WindowOver,
+            _ => ReserveError::Insufficient,
+        },
+        ledger::ReserveError::Budget { budget, window, refused } if is_short(refused) => {
+            ReserveError::Budget(Spent { budget: *budget, until: window.ends_at })
+        }
         other => {
             tracing::warn!(error = %other, "nothing can be reserved");
             ReserveError::Unavailable
@@ -35,14 +44,23 @@ fn refused(error: &ledger::ReserveError) -> ReserveError {
     }
 }
 
+/// Anything else that is said of a window is no matter of money: this node's clock is far from the ledger's.
+fn is_short(refused: &GrantError) -> bool {
+    matches!(refused.refusal(), Some(AccountRefusal::Insufficient { .. }))
+}
+
 impl relay::Ledger for NodeLedger {
     fn reserve(
         &self,
         facts: CallFacts,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
-        Box::pin(async move { self.0.reserve(facts, amount, floor).await.map_err(|error| refused(&error)) })
+        Box::pin(async move {
+            let reserved = self.0.reserve(facts, &budgets, amount, floor).await;
+            reserved.map_err(|error| refused(&error))
+        })
     }
 
     fn extend(

@@ -113,7 +113,12 @@ pub(crate) async fn change(
     let commands = body.commands();
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
-            precondition.check(view(tx, id).await?.1)?;
+            let (account, version) = view(tx, id).await?;
+            precondition.check(version)?;
+            if account.is_window() {
+                let told = "the account is a window of a budget: change or close the budget instead";
+                return Err(Fault::Refused(Denial::InUse(told.into())));
+            }
             for command in commands {
                 accounts::decide::<Denial>(tx, id, command).await?;
             }

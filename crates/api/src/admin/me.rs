@@ -5,14 +5,18 @@ mod admin_keys;
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::Response};
-use domain::{AccountId, GroupName, UserId, user::Role};
+use domain::{AccountId, GroupName, UserId, budget::Holder, user::Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::admin_keys::{
     __path_issue_key, __path_list_keys, __path_revoke_key, issue_key, list_keys, revoke_key,
 };
-use super::{auth, users::Names};
+use super::{
+    auth,
+    budgets::{BudgetView, Held},
+    users::Names,
+};
 use crate::{
     Edge,
     dispatch::{Answer, dispatch},
@@ -44,6 +48,8 @@ pub(crate) struct MeView {
     /// What they sign in with; `null` for those who only hold admin keys.
     #[schema(required = true, example = "ada")]
     login: Option<String>,
+    /// The open budgets that limit them, whichever token they use.
+    budgets: Vec<BudgetView>,
 }
 
 /// Says who asks.
@@ -52,6 +58,8 @@ pub(crate) struct MeView {
 pub(crate) async fn read(State(edge): State<Arc<Edge>>, can: Can<ReadMe>) -> Result<Json<MeView>, Problem> {
     let user = can.actor.user;
     let names = Names::of(&edge, [&*user]).await?;
+    let holder = Holder::User(user.user_id);
+    let held = Held::by(&edge, [holder.clone()]).await?;
     Ok(Json(MeView {
         id: user.user_id,
         role: user.role,
@@ -59,6 +67,7 @@ pub(crate) async fn read(State(edge): State<Arc<Edge>>, can: Can<ReadMe>) -> Res
         group: user.group.clone(),
         name: names.name(user.user_id, &user.name)?,
         login: names.login(user.user_id, user.login.as_ref())?,
+        budgets: held.of(&holder),
     }))
 }
 

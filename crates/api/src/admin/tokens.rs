@@ -14,11 +14,12 @@ use axum::{
 use domain::{
     AccountId, ApiTokenId,
     api_token::{ApiToken, ApiTokenCommand, ApiTokenSpec},
+    budget::Holder,
 };
 use eventlog::{Fault, StoreError, Tx};
 use ledger::accounts;
 use projections::{
-    Stored,
+    Directory, Stored,
     tokens::{self, TokenRow},
 };
 use serde::Deserialize;
@@ -31,6 +32,7 @@ use self::{
 };
 use crate::{
     Edge,
+    admin::budgets::Held,
     dispatch::{Answer, dispatch},
     extract::{Id, Limit, Listed, Nothing, Query, Write},
     permission::{Actor, Can, ReadTokens, WriteTokens},
@@ -69,7 +71,9 @@ pub(crate) async fn list(
     let quota = |row: &TokenRow| {
         row.spec.limit_account_id.and_then(|id| quotas.get(&id)).map(|found| Quota::of(&found.account))
     };
-    Ok(Json(page.map(|stored| ApiTokenView::of_row(&stored.row, quota(&stored.row)))))
+    let holders = page.items.iter().map(|stored| Holder::Token(stored.row.token_id));
+    let held = Held::by(&edge, holders).await?;
+    Ok(Json(page.map(|stored| ApiTokenView::of_row(&stored.row, quota(&stored.row), &held))))
 }
 
 /// Reads one token.
@@ -85,7 +89,8 @@ pub(crate) async fn read(
         Some(account_id) => accounts::find(edge.log.read_pool(), account_id).await?,
         None => None,
     };
-    let view = ApiTokenView::of_row(&stored.row, quota.map(|found| Quota::of(&found.account)));
+    let held = Held::by(&edge, [Holder::Token(id)]).await?;
+    let view = ApiTokenView::of_row(&stored.row, quota.map(|found| Quota::of(&found.account)), &held);
     Ok(Answer::ok(stored.version, &view)?.into_response())
 }
 
@@ -101,14 +106,14 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     let hint = seen(&edge, &can.actor, id).await?.row.key.hint;
     let commands = body.commands(&edge, &can.actor)?;
-    let precondition = intent.precondition.clone();
+    let (precondition, directory) = (intent.precondition.clone(), Arc::clone(&edge.directory));
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
             precondition.check(tx.load::<ApiToken>(&id.to_string()).await?.1)?;
             for command in commands {
                 tx.decide::<ApiToken, Denial>(&id.to_string(), command).await?;
             }
-            let (view, version) = view(tx, id, hint).await?;
+            let (view, version) = view(tx, &directory, id, hint).await?;
             Ok(Answer::ok(version, &view)?)
         })
     })
@@ -148,11 +153,18 @@ async fn seen(edge: &Edge, actor: &Actor, id: ApiTokenId) -> Result<Stored<Token
 }
 
 /// The token as the transaction sees it, with its version.
-async fn view(tx: &mut Tx, id: ApiTokenId, hint: String) -> Result<(ApiTokenView, u64), Fault<Denial>> {
+async fn view(
+    tx: &mut Tx,
+    directory: &Arc<Directory>,
+    id: ApiTokenId,
+    hint: String,
+) -> Result<(ApiTokenView, u64), Fault<Denial>> {
     match tx.load::<ApiToken>(&id.to_string()).await? {
         (ApiToken::Issued { spec, status }, version) => {
             let quota = quota(tx, &spec).await?;
-            let view = ApiTokenView::new(id, &spec, ApiTokenStatusView::of(status), hint, quota);
+            let (now, holder) = (tx.now(), [Holder::Token(id)]);
+            let held = Held::load(directory, now, tx.connection(), holder).await?;
+            let view = ApiTokenView::new(id, &spec, ApiTokenStatusView::of(status), hint, quota, &held);
             Ok((view, version))
         }
         (ApiToken::Unissued | ApiToken::Revoked, _) => Err(Fault::Refused(Denial::Unknown("token"))),

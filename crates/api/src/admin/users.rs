@@ -13,6 +13,7 @@ use axum::{
 };
 use domain::{
     AccountId, GroupName, UserId,
+    budget::Holder,
     login::LoginName,
     user::{Role, User, UserCommand, UserStatus},
 };
@@ -30,6 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     Edge,
+    admin::budgets::Held,
     dispatch::{Answer, dispatch},
     extract::{Id, Limit, Listed, Nothing, Query, Write},
     permission::{Can, ReadUsers, WriteUsers},
@@ -89,7 +91,9 @@ pub(crate) async fn list(
         edge.directory.users(query.cursor, query.limit.asked(), |row| query.picks(claim.as_deref(), row));
     let page = query.limit.page(rows, |row| row.user_id);
     let names = Names::of(&edge, page.items.iter().map(AsRef::as_ref)).await?;
-    let items = page.items.iter().map(|row| UserView::of_row(row, &names)).collect::<Result<_, _>>()?;
+    let held = Held::by(&edge, page.items.iter().map(|row| Holder::User(row.user_id))).await?;
+    let items =
+        page.items.iter().map(|row| UserView::of_row(row, &names, &held)).collect::<Result<_, _>>()?;
     Ok(Json(Listed { items, next_cursor: page.next_cursor }))
 }
 
@@ -104,7 +108,8 @@ pub(crate) async fn read(
     let found = users::find(edge.log.read_pool(), id).await?;
     let stored = found.ok_or_else(|| Problem::not_found("user"))?;
     let names = Names::of(&edge, [&stored.row]).await?;
-    Ok(Answer::ok(stored.version, &UserView::of_row(&stored.row, &names)?)?.into_response())
+    let held = Held::by(&edge, [Holder::User(id)]).await?;
+    Ok(Answer::ok(stored.version, &UserView::of_row(&stored.row, &names, &held)?)?.into_response())
 }
 
 /// Makes a user, with the account that pays for them.
@@ -117,13 +122,13 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let ids = (UserId(edge.ids.uuid()), AccountId(edge.ids.uuid()));
     let person = body.person(&edge, ids).await?;
-    let actor = can.actor.clone();
+    let (actor, directory) = (can.actor.clone(), Arc::clone(&edge.directory));
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
             may_manage(tx, &actor, person.role).await?;
             let user_id = person.user_id;
             person.make::<Denial>(tx).await?;
-            let (view, version) = view(tx, user_id).await?;
+            let (view, version) = view(tx, &directory, user_id).await?;
             Ok(Answer::created(version, &view)?)
         })
     })

@@ -28,10 +28,12 @@ pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> 
         .filter(|user| user.status == UserStatus::Enabled)
         .ok_or_else(|| ClientError::new(ErrorCode::Forbidden, "the user of this API key is disabled"))?;
     let limits = CallerLimits { token: token.limits, user: edge.directory.user_limits(&user.group) };
+    let group = token.group.clone().unwrap_or_else(|| user.group.clone());
     Ok(Caller {
         token_id: token.token_id,
         user_id: token.user_id,
-        group: token.group.clone().unwrap_or_else(|| user.group.clone()),
+        budgets: edge.directory.budgets(token.token_id, token.user_id, &group),
+        group,
         scopes: std::iter::once(token.account_id).chain(token.limit_account_id).collect(),
         models: token.models.clone(),
         limits,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use domain::{
     CallLimits,
+    budget::Period,
     price::Price,
     settings::{GroupRules, Strategy},
 };
@@ -34,6 +35,7 @@ macro_rules! stored {
 
 stored! {
     PriceSchema of Price = "Price";
+    PeriodSchema of Period = "Period";
     StrategySchema of Strategy = "Strategy";
     UserLimitsSchema of CallLimits = "UserLimits";
     GroupRulesSchema of GroupRules = "GroupRules";
@@ -66,7 +68,7 @@ mod tests {
     use serde_json::{Value, json};
     use utoipa::PartialSchema;
 
-    use super::{GroupRulesSchema, PriceSchema, StrategySchema, UserLimitsSchema};
+    use super::{GroupRulesSchema, PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema};
 
     fn written<T: PartialSchema>() -> Value {
         serde_json::to_value(T::schema()).unwrap()
@@ -80,6 +82,15 @@ mod tests {
         assert_eq!(input["maximum"], json!(9_007_199_254_740_991_u64), "{input}");
         assert_eq!(schema["properties"]["tiers"]["type"], "array");
         assert!(schema["properties"]["service_tiers"]["additionalProperties"].is_object());
+    }
+
+    #[test]
+    fn and_of_the_length_of_windows() {
+        let schema = written::<PeriodSchema>().to_string();
+        assert!(
+            ["hour", "day", "week", "month", "total"].iter().all(|name| schema.contains(name)),
+            "{schema}"
+        );
     }
 
     #[test]

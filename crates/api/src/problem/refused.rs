@@ -1,9 +1,9 @@
 //! Which problem a refusal is. The matches are exhaustive: a new refusal must say what it is to compile.
 
 use domain::{
-    Refusal, account::AccountRefusal, api_token::ApiTokenRefusal, channel::ChannelRefusal,
-    group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal,
-    settings::SettingsRefusal, user::UserRefusal,
+    Refusal, account::AccountRefusal, api_token::ApiTokenRefusal, budget::BudgetRefusal,
+    channel::ChannelRefusal, group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal,
+    session::SessionRefusal, settings::SettingsRefusal, user::UserRefusal,
 };
 use eventlog::{ExecuteError, Fault};
 
@@ -48,6 +48,7 @@ macro_rules! refusals {
 refusals!(
     AccountRefusal,
     ApiTokenRefusal,
+    BudgetRefusal,
     ChannelRefusal,
     GroupRefusal,
     LoginRefusal,
@@ -99,6 +100,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::ApiToken(refusal) => token(refusal),
         Refusal::User(refusal) => user(refusal),
         Refusal::Account(refusal) => account(refusal),
+        Refusal::Budget(refusal) => budget(*refusal),
         Refusal::Group(GroupRefusal::Unknown) => Code::NotFound,
         Refusal::Group(GroupRefusal::Exists) => Code::AlreadyExists,
         Refusal::Group(GroupRefusal::Default) => Code::NotAllowed,
@@ -157,6 +159,14 @@ const fn account(refusal: &AccountRefusal) -> Code {
         | AccountRefusal::LeaseUsed => Code::NotAllowed,
         AccountRefusal::Leases | AccountRefusal::Full => Code::LimitReached,
         AccountRefusal::Nothing | AccountRefusal::Reason(_) => Code::InvalidValue,
+    }
+}
+
+const fn budget(refusal: BudgetRefusal) -> Code {
+    match refusal {
+        BudgetRefusal::Unknown => Code::NotFound,
+        BudgetRefusal::Exists | BudgetRefusal::Held => Code::AlreadyExists,
+        BudgetRefusal::Closed | BudgetRefusal::WindowOver | BudgetRefusal::OtherWindow => Code::NotAllowed,
     }
 }
 

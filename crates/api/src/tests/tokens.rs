@@ -61,7 +61,7 @@ async fn whoever_asks_is_told_who_they_are() {
     let answered = node.ask("GET", "/api/v1/me").by(&node.ada).await_answer().await.json();
     let expected = json!({
         "id": node.ada.user_id, "role": "user", "account_id": node.ada.account_id, "group": "default", "name": "Ada",
-        "login": null
+        "login": null, "budgets": []
     });
     assert_eq!(answered, expected);
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Period, Window};
-use crate::{AccountId, BudgetId, Nanos, StoredEvent, TimeStamp};
+use super::{Holder, Period, Window};
+use crate::{AccountId, ApiTokenId, BudgetId, Nanos, StoredEvent, TimeStamp, Upcast};
 
 /// What happened to a budget; stands in the control log, which every node reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub enum BudgetEvent {
     Opened {
         /// Its id.
         budget_id: BudgetId,
+        /// Whose calls it limits; absent in what was written before budgets said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<Holder>,
         /// How long each of its windows is.
         period: Period,
         /// What may be spent in each.
@@ -59,10 +62,24 @@ impl StoredEvent for BudgetEvent {
         }
     }
 
+    fn schema_version(&self) -> u32 {
+        match self {
+            // 2 brought holders.
+            Self::Opened { .. } => 2,
+            Self::LimitChanged { .. } | Self::Closed {} => 1,
+        }
+    }
+
+    fn upcasts() -> &'static [Upcast] {
+        const STEPS: &[Upcast] = &[Upcast::additive("budget_opened", 1)];
+        STEPS
+    }
+
     fn samples() -> Vec<Self> {
         let limit_nanos = Nanos::from_dollars(1);
+        let holder = Some(Holder::Token(ApiTokenId(Uuid::from_u128(13))));
         vec![
-            Self::Opened { budget_id: BUDGET, period: Period::Month, limit_nanos },
+            Self::Opened { budget_id: BUDGET, holder, period: Period::Month, limit_nanos },
             Self::LimitChanged { limit_nanos },
             Self::Closed {},
         ]

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    Budget, BudgetCommand as C, BudgetEvent as E, BudgetRefusal, BudgetWindowEvent, Period, Terms,
-    WINDOW_SKEW_MS_MAX, Window,
+    Binding, Budget, BudgetCommand as C, BudgetEvent as E, BudgetRefusal, BudgetWindowEvent, Holder,
+    HolderKind, Period, Terms, WINDOW_SKEW_MS_MAX, Window,
 };
-use crate::{AccountId, BudgetId, Nanos, TimeStamp, testing::given};
+use crate::{AccountId, ApiTokenId, BudgetId, Nanos, TimeStamp, testing::given};
 
 const BUDGET: BudgetId = BudgetId(Uuid::from_u128(5));
 const PERIODS: [Period; 5] = [Period::Hour, Period::Day, Period::Week, Period::Month, Period::Total];
@@ -17,11 +17,16 @@ fn at(text: &str) -> TimeStamp {
 }
 
 fn terms(period: Period) -> Terms {
-    Terms { budget_id: BUDGET, period, limit: Nanos::from_dollars(3) }
+    Terms { budget_id: BUDGET, holder: Some(holder()), period, limit: Nanos::from_dollars(3) }
+}
+
+fn holder() -> Holder {
+    Holder::Token(ApiTokenId(Uuid::from_u128(6)))
 }
 
 fn opened() -> E {
-    E::Opened { budget_id: BUDGET, period: Period::Day, limit_nanos: Nanos::from_dollars(3) }
+    let holder = Some(holder());
+    E::Opened { budget_id: BUDGET, holder, period: Period::Day, limit_nanos: Nanos::from_dollars(3) }
 }
 
 /// Name, first moment and first moment after it.
@@ -76,7 +81,7 @@ proptest! {
         // Its first and its last moment are of the same window, the one after it is not.
         prop_assert_eq!(period.window(window.starts_at), window);
         prop_assert_eq!(period.window(TimeStamp::from_micros(ends_at.micros() - 1)), window);
-        let next = period.window(ends_at);
+        let next = window.next().unwrap();
         prop_assert_eq!(next.starts_at, ends_at);
         prop_assert_ne!(next.to_string(), window.to_string());
         prop_assert_ne!(BUDGET.account_in(&next), BUDGET.account_in(&window));
@@ -123,7 +128,7 @@ fn a_window_is_opened_by_its_account_a_little_early_but_never_late() {
 
 #[test]
 fn a_budget_keeps_its_period_and_is_closed_for_good() {
-    let open = C::Open { budget_id: BUDGET, period: Period::Hour, limit: Nanos::ZERO };
+    let open = C::Open { budget_id: BUDGET, holder: holder(), period: Period::Hour, limit: Nanos::ZERO };
     given::<Budget>([]).when(C::Close).then_refused(&BudgetRefusal::Unknown);
     given::<Budget>([opened()]).when(open.clone()).then_refused(&BudgetRefusal::Exists);
     given::<Budget>([opened()]).when(C::ChangeLimit(Nanos::from_dollars(3))).then([]);
@@ -133,4 +138,20 @@ fn a_budget_keeps_its_period_and_is_closed_for_good() {
     let budget = given::<Budget>([opened(), changed, E::Closed {}]).state();
     assert_eq!(budget, Budget::Closed(Terms { limit: Nanos::from_dollars(4), ..terms(Period::Day) }));
     assert_eq!(budget.terms(), Err(BudgetRefusal::Closed));
+}
+
+#[test]
+fn what_was_written_before_budgets_had_holders_limits_nobody() {
+    let written = r#"{"type":"budget_opened","budget_id":"00000000-0000-0000-0000-000000000005","period":"day","limit_nanos":7}"#;
+    let event: E = serde_json::from_str(written).unwrap();
+    let budget = given::<Budget>([event]).state();
+    assert_eq!(budget.terms().unwrap().holder, None);
+}
+
+#[test]
+fn whoever_is_refused_is_told_which_budget_it_is() {
+    let bound = |holder, period| Binding { budget_id: BUDGET, holder, period }.to_string();
+    assert_eq!(bound(HolderKind::Token, Period::Day), "the budget of this key for a day");
+    assert_eq!(bound(HolderKind::User, Period::Hour), "the budget of this key's user for an hour");
+    assert_eq!(bound(HolderKind::Group, Period::Total), "the whole budget of this key's group");
 }

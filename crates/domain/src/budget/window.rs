@@ -64,6 +64,11 @@ impl Period {
 }
 
 impl Window {
+    /// The one after it; `None` where it never ends.
+    pub fn next(&self) -> Option<Self> {
+        self.ends_at.map(|ends_at| self.period.window(ends_at))
+    }
+
     /// How many milliseconds are left of it; `None` where it never ends.
     pub fn left_ms(&self, now: TimeStamp) -> Option<u64> {
         let left = self.ends_at?.micros().saturating_sub(now.micros());

@@ -29,9 +29,10 @@ pub(super) async fn open(
         Fault::Refused(match refusal {
             BudgetRefusal::Closed => AccountRefusal::Closed,
             BudgetRefusal::WindowOver => AccountRefusal::WindowOver,
-            BudgetRefusal::Unknown | BudgetRefusal::Exists | BudgetRefusal::OtherWindow => {
-                AccountRefusal::Unknown
-            }
+            BudgetRefusal::Unknown
+            | BudgetRefusal::Exists
+            | BudgetRefusal::Held
+            | BudgetRefusal::OtherWindow => AccountRefusal::Unknown,
         })
     })?;
     let BudgetWindowEvent::Opened { window, .. } = &opened;
@@ -41,8 +42,8 @@ pub(super) async fn open(
     Ok(())
 }
 
-/// Asks a budget, and lets the window that is open now follow: a new limit holds at once, and a closed budget is
-/// spent from no more.
+/// Asks a budget, and lets the window that is open now follow: a new limit holds at once, and a closed budget limits
+/// nobody, while what its calls hold still settles where it was reserved.
 ///
 /// # Errors
 /// When it refuses, or the store fails.
@@ -60,9 +61,9 @@ pub async fn decide_budget<R: From<BudgetRefusal>>(
             BudgetEvent::LimitChanged { limit_nanos } => {
                 AccountCommand::ChangeLimit(Limit::CreditNanos(*limit_nanos))
             }
-            BudgetEvent::Closed {} => AccountCommand::Close,
+            BudgetEvent::Closed {} => AccountCommand::ChangeLimit(Limit::Unlimited),
         };
-        for account_id in near(tx, terms) {
+        for account_id in near(tx, &terms) {
             follow(tx, account_id, follows.clone()).await?;
         }
     }
@@ -70,7 +71,7 @@ pub async fn decide_budget<R: From<BudgetRefusal>>(
 }
 
 /// The accounts of the window that is now, and of the next where that may have been opened early.
-fn near(tx: &Tx, terms: Terms) -> BTreeSet<AccountId> {
+fn near(tx: &Tx, terms: &Terms) -> BTreeSet<AccountId> {
     let now = tx.now();
     let times = [now, now.plus_ms(WINDOW_SKEW_MS_MAX)];
     times.into_iter().map(|at| terms.budget_id.account_in(&terms.window(at))).collect()

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use domain::{Nanos, account::CallFacts};
+use domain::{Nanos, account::CallFacts, budget::Binding};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -154,18 +154,19 @@ impl Syncer {
 
 impl Node {
     /// Sets quota aside for a call: `amount`, or what can be had of it down to `floor`. The facts name the accounts;
-    /// leases and the amount are filled in here. It is answered when it is as durable as was asked for.
+    /// the windows of `budgets`, leases and the amount are filled in here. It is answered when it is as durable as was asked for.
     ///
     /// # Errors
     /// When there is too little, the ledger is away, or nothing can be written down; then nothing is set aside.
     pub async fn reserve(
         &self,
         facts: CallFacts,
+        budgets: &[Binding],
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {
         let call = CallPart::of(&facts);
-        let reserved = self.set_aside(&facts, amount, floor).await?;
+        let reserved = self.set_aside_within(facts, budgets, amount, floor).await?;
         if let Some(covered) = self.syncer.covered() {
             let mut unanswered = Unanswered { node: self, call: Some(call) };
             covered.await.inspect_err(|_| self.fail())?;

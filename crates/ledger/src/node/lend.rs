@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use domain::{
     AccountId, LeaseId, Nanos,
-    account::{CallFacts, CallPart},
+    account::{AccountRefusal, CallFacts, CallPart},
 };
 use tokio::sync::Mutex;
 
-use super::{Node, NodeError, ReserveError, denial::Denials};
+use super::{Node, NodeError, ReserveError, denial::Denials, windows::Windows};
 use crate::{
     port::{Ask, GrantError, ScopeAsk},
     record::Record,
@@ -42,12 +42,14 @@ impl Node {
     pub(super) async fn set_aside(
         &self,
         facts: &CallFacts,
+        windows: &Windows,
         amount: Nanos,
         floor: Nanos,
     ) -> Result<Nanos, ReserveError> {
         self.admits()?;
         let payer = facts.scopes.first().map_or(AccountId::SUSPENSE, |scope| scope.account_id);
-        self.lend(payer, amount, floor, |least| self.reserve_here(facts.clone(), amount, least)).await
+        self.lend(payer, windows, amount, floor, |least| self.reserve_here(facts.clone(), amount, least))
+            .await
     }
 
     /// Sets more aside for a call that outgrows what was: `amount`, or what can be had of it down to `floor`.
@@ -57,7 +59,9 @@ impl Node {
     pub async fn extend(&self, call: CallPart, amount: Nanos, floor: Nanos) -> Result<Nanos, ReserveError> {
         self.admits()?;
         let payer = self.inner.lock().state.payer(call).unwrap_or(AccountId::SUSPENSE);
-        self.lend(payer, amount, floor, |least| self.extend_here(call, amount, least)).await
+        // Its windows were opened when it was reserved.
+        let windows = Windows::default();
+        self.lend(payer, &windows, amount, floor, |least| self.extend_here(call, amount, least)).await
     }
 
     /// Has `hold` done, which takes `amount`, or what there is down to what it is given: from the leases at hand, else
@@ -65,6 +69,7 @@ impl Node {
     async fn lend(
         &self,
         payer: AccountId,
+        windows: &Windows,
         amount: Nanos,
         floor: Nanos,
         hold: impl Fn(Nanos) -> Result<Reply, NodeError> + Send + Sync,
@@ -79,12 +84,13 @@ impl Node {
             return last_resort(&hold, floor, refused);
         }
         // Apart: most calls need none of it, and need not carry it about.
-        Box::pin(self.lend_in_turn(payer, amount, floor, &hold)).await
+        Box::pin(self.lend_in_turn(payer, windows, amount, floor, &hold)).await
     }
 
     async fn lend_in_turn(
         &self,
         payer: AccountId,
+        windows: &Windows,
         amount: Nanos,
         floor: Nanos,
         hold: &(impl Fn(Nanos) -> Result<Reply, NodeError> + Send + Sync),
@@ -102,7 +108,7 @@ impl Node {
             if let Some(refused) = self.denied(&short, floor) {
                 return last_resort(hold, floor, refused);
             }
-            match self.borrow(&short, amount, least).await {
+            match self.borrow(&short, windows, amount, least).await {
                 Ok(()) => {}
                 // Idle quota goes home first; then what there is will do.
                 Err(GrantError::Refused { .. })
@@ -121,14 +127,20 @@ impl Node {
         self.lending.denials.of(short, floor, self.clock.boot_ms())
     }
 
-    async fn borrow(&self, short: &[Shortage], need: Nanos, floor: Nanos) -> Result<(), GrantError> {
+    async fn borrow(
+        &self,
+        short: &[Shortage],
+        windows: &Windows,
+        need: Nanos,
+        floor: Nanos,
+    ) -> Result<(), GrantError> {
         let ask = |shortage: &Shortage| ScopeAsk {
             account_id: shortage.account_id,
             lease_id: self.clock.lease_id(),
             need,
             floor,
             rate: shortage.rate,
-            budget: None,
+            budget: windows.budget_of(shortage.account_id),
         };
         let scopes: Vec<ScopeAsk> = short.iter().map(ask).collect();
         let leases = scopes.iter().map(|scope| (scope.account_id, scope.lease_id)).collect();
@@ -140,7 +152,10 @@ impl Node {
             Err(unknown @ GrantError::Unavailable(_)) => return Err(unknown),
             Err(GrantError::Refused { account_id, refusal }) => {
                 asked.answered();
-                asking.refused(account_id, &refusal, floor, self.clock.boot_ms());
+                let budget = windows.budget_of(account_id);
+                if budget.is_none() || !may_be_unopened(&refusal) {
+                    asking.refused(account_id, &refusal, floor, self.clock.boot_ms());
+                }
                 return Err(GrantError::Refused { account_id, refusal });
             }
             Ok(grants) => {
@@ -161,6 +176,12 @@ impl Node {
         let after = self.inner.lock().journal.seq();
         Ok(after > before && self.upload_until(after).await)
     }
+}
+
+/// Whether a window may not have been opened yet, since nothing was taken of it: what its budget says next then stands in
+/// no account's stream, and would not be heeded.
+const fn may_be_unopened(refusal: &AccountRefusal) -> bool {
+    !matches!(refusal, AccountRefusal::Insufficient { available_nanos: ..=-1, .. })
 }
 
 /// What the leases at hand still hold, when the ledger gives nothing.

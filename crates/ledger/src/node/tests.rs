@@ -10,6 +10,8 @@ mod full_disk;
 mod lend;
 mod random;
 mod recalled;
+mod told;
+mod windows;
 
 use std::sync::Arc;
 
@@ -36,7 +38,7 @@ async fn reserve_within(
     amount: u64,
     floor: u64,
 ) -> Result<Nanos, ReserveError> {
-    node.reserve(asked(n, accounts), nanos(amount), nanos(floor)).await
+    node.reserve(asked(n, accounts), &[], nanos(amount), nanos(floor)).await
 }
 
 fn sent(node: &Node, n: u128) {
@@ -189,7 +191,7 @@ async fn a_record_that_is_too_large_fails_its_own_call_only() {
     let node = ledger.node().await;
     let mut facts = asked(1, &[PAYER]);
     facts.service_tier = Some("x".repeat(crate::PAYLOAD_BYTES_MAX));
-    let refused = node.reserve(facts, nanos(10), nanos(10)).await;
+    let refused = node.reserve(facts, &[], nanos(10), nanos(10)).await;
     assert!(matches!(refused, Err(ReserveError::Node(NodeError::Journal(_)))), "{refused:?}");
     assert_eq!(node.open_calls(), 0);
     reserve(&node, 2, 10).await.unwrap();

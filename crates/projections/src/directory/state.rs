@@ -8,8 +8,9 @@ use std::{
 };
 
 use domain::{
-    AdminKeyId, Aggregate, ApiTokenId, Log, SessionId, UserId,
+    AdminKeyId, Aggregate, ApiTokenId, BudgetId, Log, SessionId, UserId,
     api_token::ApiToken,
+    budget::{Budget, Holder},
     channel::Channel,
     group::Group,
     price_list::PriceList,
@@ -21,6 +22,7 @@ use eventlog::{Connection, LogSnapshot, Recorded, StoreError};
 
 use super::token::{TokenEntry, sha256};
 use crate::{
+    budgets::BudgetRow,
     channels::ChannelRow,
     groups::GroupRow,
     model::{self, Model, read},
@@ -47,6 +49,9 @@ pub(super) struct State {
     admin_keys: HashMap<[u8; 32], (UserId, AdminKeyId)>,
     /// Who signs in with a name, by the name's claim.
     logins: HashMap<String, UserId>,
+    pub(super) budgets: Rows<BudgetRow>,
+    /// The open ones of each holder. Most have none.
+    held: HashMap<Holder, BTreeSet<BudgetId>>,
     pub(super) sessions: Rows<SessionRow>,
     sessions_by_user: BTreeSet<(UserId, SessionId)>,
     pub(super) groups: Rows<GroupRow>,
@@ -83,6 +88,7 @@ impl State {
             channels: rows(connection, |row: &ChannelRow| row.channel_id).await?,
             tokens: rows(connection, |row: &TokenRow| row.token_id).await?,
             users: rows(connection, |row: &UserRow| row.user_id).await?,
+            budgets: rows(connection, |row: &BudgetRow| row.budget_id).await?,
             sessions: rows(connection, |row: &SessionRow| row.session_id).await?,
             groups: rows(connection, |row: &GroupRow| row.name.clone()).await?,
             prices: rows(connection, |row: &PriceRow| row.model.clone()).await?,
@@ -95,6 +101,9 @@ impl State {
         }
         for id in state.users.keys().copied().collect::<Vec<_>>() {
             state.index_user(id, None);
+        }
+        for id in state.budgets.keys().copied().collect::<Vec<_>>() {
+            state.index_budget(id);
         }
         state.sessions_by_user = state.sessions.values().map(|row| (row.user_id, row.session_id)).collect();
         state.list_channels();
@@ -125,6 +134,10 @@ impl State {
             User::KIND => {
                 let (id, before) = fold(&mut self.users, event)?;
                 self.index_user(id, before.as_deref());
+            }
+            Budget::KIND => {
+                let (id, _) = fold(&mut self.budgets, event)?;
+                self.index_budget(id);
             }
             Session::KIND => {
                 let (id, before) = fold(&mut self.sessions, event)?;
@@ -168,6 +181,20 @@ impl State {
         let keys = self.users.get(&id).into_iter().flat_map(|row| &row.admin_keys);
         let hashed = keys.filter_map(|(key_id, key)| Some((sha256(key)?, (id, *key_id))));
         self.admin_keys.extend(hashed);
+    }
+
+    /// A budget keeps its holder: it is only ever closed.
+    fn index_budget(&mut self, id: BudgetId) {
+        let Some(row) = self.budgets.get(&id) else { return };
+        let Some(holder) = row.holder.clone() else { return };
+        if row.binding().is_some() {
+            self.held.entry(holder).or_default().insert(id);
+        } else if let Some(open) = self.held.get_mut(&holder) {
+            open.remove(&id);
+            if open.is_empty() {
+                self.held.remove(&holder);
+            }
+        }
     }
 
     fn index_session(&mut self, id: SessionId, before: Option<&SessionRow>) {

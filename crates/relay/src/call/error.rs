@@ -8,7 +8,7 @@ use thiserror::Error;
 use wire::{RequestError, openai_chat::error::ErrorCode};
 
 use crate::{
-    LedgerError, Limited, Rates, ReserveError,
+    LedgerError, Limited, Rates, ReserveError, Spent,
     adaptor::PrepareError,
     health::{Resting, Why},
     upstream::UpstreamError,
@@ -40,6 +40,9 @@ pub enum CallError {
         "this call may cost more than is left: add credit, raise the limit, or ask for fewer output tokens"
     )]
     Insufficient,
+    /// A budget that binds the caller has too little.
+    #[error(transparent)]
+    Budget(#[from] Spent),
     /// Nobody pays.
     #[error("the account that pays for this key is closed")]
     Closed,
@@ -95,7 +98,7 @@ impl CallError {
             Self::Request(RequestError::Json) => ErrorCode::InvalidJson,
             Self::Request(_) | Self::ModelName(_) => ErrorCode::InvalidRequest,
             Self::ModelNotFound(_) | Self::NotServedAs(_) | Self::NoPrice(_) => ErrorCode::ModelNotFound,
-            Self::Insufficient => ErrorCode::InsufficientQuota,
+            Self::Insufficient | Self::Budget(_) => ErrorCode::InsufficientQuota,
             Self::Closed => ErrorCode::Forbidden,
             Self::Unavailable | Self::Resting { .. } => ErrorCode::Overloaded,
             Self::Rejected { status, .. } if status.as_u16() == 413 => ErrorCode::BodyTooLarge,
@@ -129,7 +132,7 @@ impl CallError {
     /// Whether to try again.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Insufficient | Self::Closed => Retry::Never,
+            Self::Insufficient | Self::Budget(_) | Self::Closed => Retry::Never,
             Self::Limited(limited) => {
                 limited.wait_ms.map_or(Retry::Never, |wait_ms| Retry::After(Duration::from_millis(wait_ms)))
             }
@@ -175,8 +178,9 @@ impl From<ReserveError> for CallError {
     fn from(error: ReserveError) -> Self {
         match error {
             ReserveError::Insufficient => Self::Insufficient,
+            ReserveError::Budget(spent) => Self::Budget(spent),
             ReserveError::Closed => Self::Closed,
-            ReserveError::Unavailable => Self::Unavailable,
+            ReserveError::WindowOver | ReserveError::Unavailable => Self::Unavailable,
         }
     }
 }

@@ -47,6 +47,7 @@ fn caller(token: u128, limits: CallerLimits) -> Caller {
         user_id: UserId(Uuid::from_u128(1)),
         group: GroupName::default_group(),
         scopes: Vec::new(),
+        budgets: Vec::new(),
         models: None,
         limits,
     }

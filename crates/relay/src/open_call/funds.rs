@@ -93,9 +93,9 @@ impl OpenCall {
         let least = measured.most(0).output_tokens.saturating_sub(done).saturating_add(self.a_little());
         let floor = self.estimate(input_tokens, least);
         let amount = self.estimate(input_tokens, self.covered.saturating_sub(done)).max(floor);
-        let ledger = Arc::clone(&self.ledger);
+        let (ledger, budgets) = (Arc::clone(&self.ledger), self.budgets.clone());
         async move {
-            facts.reserved = ledger.reserve(facts.clone(), amount, floor).await?;
+            facts.reserved = ledger.reserve(facts.clone(), budgets, amount, floor).await?;
             Ok(NextPart { ledger, facts: Some(Box::new(facts)) })
         }
     }

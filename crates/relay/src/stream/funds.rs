@@ -106,6 +106,11 @@ impl Funds {
                     call.extended(more);
                     self.refused = false;
                 }
+                Answer::More(Err(ReserveError::WindowOver))
+                    if self.part_from.is_none() && call.may_be_split() =>
+                {
+                    self.part_from = Some(now);
+                }
                 Answer::More(Err(_)) if outgrown => return Funding::Spent,
                 Answer::More(Err(_)) => self.refused = true,
                 Answer::Part(Ok(next)) => {
@@ -125,14 +130,14 @@ impl Funds {
         now: Instant,
         more: bool,
     ) -> Option<oneshot::Receiver<Answer>> {
-        if more {
-            let answer = call.ask_for_more(measured);
-            return Some(self.beside.ask(async move { Answer::More(answer.await) }));
-        }
-        let due = self.part_from.is_some_and(|from| from <= now) && call.may_be_split();
-        due.then(|| {
+        // Another part covers what is lacking too, and its leases are good.
+        if self.part_from.is_some_and(|from| from <= now) && call.may_be_split() {
             let answer = call.ask_for_part(measured);
-            self.beside.ask(async move { Answer::Part(answer.await) })
+            return Some(self.beside.ask(async move { Answer::Part(answer.await) }));
+        }
+        more.then(|| {
+            let answer = call.ask_for_more(measured);
+            self.beside.ask(async move { Answer::More(answer.await) })
         })
     }
 }

@@ -12,7 +12,7 @@ use super::{
     provider::{Act, DONE, FINISH, delta, send, stream_head},
     rig::{CALL, RESERVE_STREAM, Rig, STREAM, text},
 };
-use crate::{Answer, Format, Tenure};
+use crate::{Answer, Format, ReserveError, Tenure};
 
 /// What is asked for: what 256 tokens cost, beyond the ten that were used without cover.
 const EXTEND: &str = "extend 2660 at least 2660";
@@ -272,6 +272,20 @@ async fn what_a_provider_states_on_the_way_is_settled_in_the_part_in_which_it_wa
         settled,
         ["settle 10+50 for 510 []", "part 1: settle 0+0 for 0 []", "part 2: settle 0+130 for 1300 []"]
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_outgrows_a_window_that_is_over_goes_on_in_another_part() {
+    let (script, go) = halting(&prose(330), end(110));
+    let rig = Rig::new(vec![script]).await;
+    let mut answer = rig.chat(STREAM).await.unwrap();
+    *rig.ledger.refusal.lock() = Some(ReserveError::WindowOver);
+    until_told(&rig, &mut answer, "settle").await;
+    go.notify_one();
+    assert!(text(answer).await.ends_with(DONE));
+    let told = told(&rig).await;
+    assert!(told[2].starts_with("part 1: reserve"), "{told:?}");
+    assert!(told.last().unwrap().starts_with("part 1: settle"), "{told:?}");
 }
 
 #[tokio::test]

@@ -14,7 +14,14 @@ use super::{
 use crate::{CallError, limits::Admission, open_call::OpenCall};
 
 fn open(ledger: &Arc<Recorder>) -> OpenCall {
-    OpenCall::new(Arc::clone(ledger) as Arc<dyn crate::Ledger>, facts(1_011), 100, 1, Admission::unlimited())
+    OpenCall::new(
+        Arc::clone(ledger) as Arc<dyn crate::Ledger>,
+        facts(1_011),
+        Vec::new(),
+        100,
+        1,
+        Admission::unlimited(),
+    )
 }
 
 fn attempt() -> Attempt {
@@ -59,6 +66,7 @@ fn only_a_call_that_costs_in_parts_what_it_costs_as_a_whole_is_split() {
         let call = OpenCall::new(
             Arc::clone(&ledger) as Arc<dyn crate::Ledger>,
             facts,
+            Vec::new(),
             100,
             1,
             Admission::unlimited(),

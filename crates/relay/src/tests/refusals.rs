@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::Nanos;
+use domain::{Nanos, TimeStamp};
 
 use super::{
     provider::{USAGE, completion, status},
-    rig::{CALL, RESERVE_WHOLE, Rig, WHOLE, model},
+    rig::{BUDGET, CALL, RESERVE_WHOLE, Rig, WHOLE, model},
 };
-use crate::{CallError, Format, Retry};
+use crate::{CallError, Format, ReserveError, Retry, Spent};
 
 #[tokio::test]
 async fn what_cannot_be_relayed_is_refused_before_any_money_is_set_aside() {
@@ -52,6 +52,22 @@ async fn who_has_too_little_is_told_not_to_try_again() {
     let error = rig.chat(WHOLE).await.unwrap_err();
     assert_eq!((error.status().as_u16(), error.retry()), (429, Retry::Never));
     assert!(rig.records().await.is_empty());
+}
+
+#[tokio::test]
+async fn who_has_spent_a_budget_is_told_which_and_when_it_begins_anew() {
+    let rig = Rig::new(Vec::new()).await;
+    let until = TimeStamp::parse("2026-11-25T00:00:00Z").ok();
+    *rig.ledger.refusal.lock() = Some(ReserveError::Budget(Spent { budget: BUDGET, until }));
+    let error = rig.chat(WHOLE).await.unwrap_err();
+    assert_eq!((error.status().as_u16(), error.retry()), (429, Retry::Never));
+    assert_eq!(
+        error.to_string(),
+        "the budget of this key for a day has too little left for this call; it begins anew at \
+         2026-11-25T00:00:00Z (budget 00000000-0000-0000-0000-000000000005)"
+    );
+    let spent = Spent { budget: BUDGET, until: None };
+    assert!(spent.to_string().contains("; it does not begin anew ("));
 }
 
 #[tokio::test]

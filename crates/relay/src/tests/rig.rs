@@ -10,8 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use domain::{
-    AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, ModelName, Nanos, TimeStamp, UserId,
+    AccountId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, GroupName, ModelName, Nanos, TimeStamp,
+    UserId,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag, Mode},
+    budget::{Binding, HolderKind, Period},
     channel::ChannelSpec,
     price::{Pinned, Price, Rates, Usage},
     settings::Strategy,
@@ -31,12 +33,17 @@ use crate::{
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
+/// What binds every call.
+pub(super) const BUDGET: Binding =
+    Binding { budget_id: BudgetId(Uuid::from_u128(5)), holder: HolderKind::Token, period: Period::Day };
 
 /// Records in words what it is told.
 pub(super) struct Recorder {
     pub(super) records: Mutex<Vec<String>>,
     /// What an account has.
     pub(super) room: Mutex<Option<Nanos>>,
+    /// What a call is refused with, and what it is to be extended by; another part of it is not.
+    pub(super) refusal: Mutex<Option<ReserveError>>,
     /// The kind of record that the journal does not take.
     pub(super) refused: Mutex<Option<&'static str>>,
     /// Whether the disk does not keep what it is given.
@@ -53,6 +60,7 @@ impl Default for Recorder {
         Self {
             records: Mutex::default(),
             room: Mutex::default(),
+            refusal: Mutex::default(),
             refused: Mutex::default(),
             lost: Mutex::default(),
             tenure: Mutex::new(Tenure::Good),
@@ -101,12 +109,16 @@ impl Ledger for Recorder {
     fn reserve(
         &self,
         facts: CallFacts,
+        budgets: Vec<Binding>,
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
         Box::pin(async move {
+            assert_eq!(budgets, [BUDGET], "every part is bound by what binds the call");
             if facts.part > 0 {
                 self.wait().await;
+            } else if let Some(refusal) = *self.refusal.lock() {
+                return Err(refusal);
             }
             // Some tests make a call of the same id again.
             self.ended.lock().remove(&facts.part);
@@ -123,6 +135,9 @@ impl Ledger for Recorder {
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
         Box::pin(async move {
             self.wait().await;
+            if let Some(refusal) = *self.refusal.lock() {
+                return Err(refusal);
+            }
             self.give(call, amount, floor, &format!("extend ? at least {floor}"))
         })
     }
@@ -314,6 +329,7 @@ impl Rig {
             user_id: UserId(Uuid::from_u128(3)),
             group: GroupName::default_group(),
             scopes: vec![AccountId(Uuid::from_u128(4))],
+            budgets: vec![BUDGET],
             models: None,
             limits: CallerLimits::default(),
         }

@@ -129,6 +129,11 @@ impl AccountView {
         })
     }
 
+    /// Whether its limit and its end are a budget's to say.
+    pub(super) const fn is_window(&self) -> bool {
+        matches!(self.owner, OwnerView::Budget(_))
+    }
+
     pub(super) const fn id(&self) -> AccountId {
         self.id
     }

@@ -39,6 +39,7 @@ pub(crate) async fn issue(
     let id = ApiTokenId(edge.ids.uuid());
     let quota = body.quota_nanos.map(|amount| (AccountId(edge.ids.uuid()), amount));
     let spec = body.spec(&edge, &can.actor, quota.map(|(account_id, _)| account_id))?;
+    let directory = Arc::clone(&edge.directory);
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
             let hint = key.hint.clone();
@@ -47,7 +48,7 @@ pub(crate) async fn issue(
             if let Some((account_id, amount)) = quota {
                 open(tx, account_id, id, amount).await?;
             }
-            let (token, version) = super::view(tx, id, hint).await?;
+            let (token, version) = super::view(tx, &directory, id, hint).await?;
             Ok(Answer::created(version, &IssuedApiTokenView { key: text, token })?)
         })
     })
@@ -76,13 +77,13 @@ pub(crate) async fn rotate(
 ) -> Result<Response, Problem> {
     seen(&edge, &can.actor, id).await?;
     let (text, key) = key::api_key(&edge.ids.secret()?);
-    let precondition = intent.precondition.clone();
+    let (precondition, directory) = (intent.precondition.clone(), Arc::clone(&edge.directory));
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
             precondition.check(tx.load::<ApiToken>(&id.to_string()).await?.1)?;
             let hint = key.hint.clone();
             tx.decide::<ApiToken, Denial>(&id.to_string(), ApiTokenCommand::Rotate(key)).await?;
-            let (token, version): (ApiTokenView, u64) = super::view(tx, id, hint).await?;
+            let (token, version): (ApiTokenView, u64) = super::view(tx, &directory, id, hint).await?;
             Ok(Answer::ok(version, &IssuedApiTokenView { key: text, token })?)
         })
     })

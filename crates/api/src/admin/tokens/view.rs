@@ -6,12 +6,16 @@ use domain::{
     AccountId, ApiTokenId, CallLimits, GroupName, ModelName, TimeStamp, UserId,
     account::Account,
     api_token::{ApiTokenSpec, ApiTokenStatus},
+    budget::Holder,
 };
 use projections::tokens::{TokenRow, TokenState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admin::made_at;
+use crate::admin::{
+    budgets::{BudgetView, Held},
+    made_at,
+};
 
 /// Whether a token admits calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -126,6 +130,8 @@ pub(crate) struct ApiTokenView {
     /// The most that it may ask for; `null` means as much as its user may.
     #[schema(required = true)]
     limits: Option<CallLimitsView>,
+    /// The open budgets that limit it alone.
+    budgets: Vec<BudgetView>,
     /// The last four characters of its key.
     #[schema(example = "9f2c")]
     key_hint: String,
@@ -141,6 +147,7 @@ impl ApiTokenView {
         status: ApiTokenStatusView,
         key_hint: String,
         quota: Option<Quota>,
+        held: &Held,
     ) -> Self {
         Self {
             id,
@@ -154,19 +161,20 @@ impl ApiTokenView {
             expires_at: spec.expires_at,
             group: spec.group.clone(),
             limits: spec.limits.map(CallLimitsView::of),
+            budgets: held.of(&Holder::Token(id)),
             key_hint,
             status,
             created_at: made_at(id.0),
         }
     }
 
-    pub(super) fn of_row(row: &TokenRow, quota: Option<Quota>) -> Self {
+    pub(super) fn of_row(row: &TokenRow, quota: Option<Quota>, held: &Held) -> Self {
         let status = match row.state {
             TokenState::Enabled => ApiTokenStatusView::Enabled,
             TokenState::Disabled => ApiTokenStatusView::Disabled,
             TokenState::Revoked => ApiTokenStatusView::Revoked,
         };
-        Self::new(row.token_id, &row.spec, status, row.key.hint.clone(), quota)
+        Self::new(row.token_id, &row.spec, status, row.key.hint.clone(), quota, held)
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use domain::{
     UserId,
+    budget::Holder,
     user::{Profile, Role, User, UserCommand, UserRefusal, UserStatus},
 };
 use eventlog::{Fault, StoreError, Tx};
+use projections::Directory;
 
 use super::{
     body::{ChangeUserBody, SetPasswordBody, UserChange},
@@ -15,6 +17,7 @@ use super::{
 };
 use crate::{
     Edge,
+    admin::budgets::Held,
     dispatch::{Answer, dispatch},
     extract::{Id, Write},
     permission::{Actor, Can, WriteUsers},
@@ -35,7 +38,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     let change = body.change(&edge)?;
     let precondition = intent.precondition.clone();
-    let actor = can.actor.clone();
+    let (actor, directory) = (can.actor.clone(), Arc::clone(&edge.directory));
     dispatch(&edge, &can.actor, intent, move |tx| {
         Box::pin(async move {
             let (profile, version) = present(tx, id).await?;
@@ -49,7 +52,7 @@ pub(crate) async fn change(
                 may_manage(tx, &actor, profile.role).await?;
             }
             carry_out(tx, id, change).await?;
-            let (view, version) = view(tx, id).await?;
+            let (view, version) = view(tx, &directory, id).await?;
             Ok(Answer::ok(version, &view)?)
         })
     })
@@ -136,9 +139,15 @@ async fn present(tx: &mut Tx, id: UserId) -> Result<(Box<Profile>, u64), Fault<D
 }
 
 /// The user as the transaction sees them, with their version.
-pub(super) async fn view(tx: &mut Tx, id: UserId) -> Result<(UserView, u64), Fault<Denial>> {
+pub(super) async fn view(
+    tx: &mut Tx,
+    directory: &Arc<Directory>,
+    id: UserId,
+) -> Result<(UserView, u64), Fault<Denial>> {
     let (profile, version) = present(tx, id).await?;
     let keys = tx.keys_of([subject::of(id)]).await?;
     let names = Names { keys, sealer: tx.sealer().clone() };
-    Ok((UserView::of_profile(id, &profile, &names).map_err(StoreError::from)?, version))
+    let (now, holder) = (tx.now(), [Holder::User(id)]);
+    let held = Held::load(directory, now, tx.connection(), holder).await?;
+    Ok((UserView::of_profile(id, &profile, &names, &held).map_err(StoreError::from)?, version))
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     AccountId, GroupName, Sealed, TimeStamp, UserId,
+    budget::Holder,
     user::{ClaimedLogin, Profile, Role, UserStatus},
 };
 use eventlog::{SealError, Sealer, SubjectKeys};
@@ -9,7 +10,15 @@ use projections::users::UserRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Edge, admin::made_at, problem::Problem, subject};
+use crate::{
+    Edge,
+    admin::{
+        budgets::{BudgetView, Held},
+        made_at,
+    },
+    problem::Problem,
+    subject,
+};
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,12 +44,14 @@ pub(crate) struct UserView {
     /// The account that pays for them.
     #[schema(value_type = uuid::Uuid)]
     account_id: AccountId,
+    /// The open budgets that limit them, whichever token they use.
+    budgets: Vec<BudgetView>,
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     created_at: Option<TimeStamp>,
 }
 
 impl UserView {
-    pub(crate) fn of_row(row: &UserRow, names: &Names) -> Result<Self, SealError> {
+    pub(crate) fn of_row(row: &UserRow, names: &Names, held: &Held) -> Result<Self, SealError> {
         Ok(Self {
             id: row.user_id,
             name: names.name(row.user_id, &row.name)?,
@@ -49,11 +60,17 @@ impl UserView {
             group: row.group.clone(),
             status: row.status,
             account_id: row.account_id,
+            budgets: held.of(&Holder::User(row.user_id)),
             created_at: made_at(row.user_id.0),
         })
     }
 
-    pub(super) fn of_profile(id: UserId, profile: &Profile, names: &Names) -> Result<Self, SealError> {
+    pub(super) fn of_profile(
+        id: UserId,
+        profile: &Profile,
+        names: &Names,
+        held: &Held,
+    ) -> Result<Self, SealError> {
         Ok(Self {
             id,
             name: names.name(id, &profile.name)?,
@@ -62,6 +79,7 @@ impl UserView {
             group: profile.group.clone(),
             status: profile.status,
             account_id: profile.account_id,
+            budgets: held.of(&Holder::User(id)),
             created_at: made_at(id.0),
         })
     }

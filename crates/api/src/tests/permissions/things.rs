@@ -90,9 +90,11 @@ impl Things<'_> {
             "/api/v1/channels/" => id(&node.channel().await),
             "/api/v1/users/" => id(&node.made("/api/v1/users", json!({"name": "Eve"})).await),
             "/api/v1/accounts/" => node.ada.account_id.to_string(),
-            "/api/v1/tokens/" => {
-                let ask = node.ask("POST", "/api/v1/tokens").by(&node.ada).json(json!({"name": "t"}));
-                id(&ask.await_answer().await.json())
+            "/api/v1/tokens/" => self.token().await,
+            "/api/v1/budgets/" => {
+                let holder = json!({"kind": "token", "id": self.token().await});
+                let body = json!({"holder": holder, "period": "day", "limit_nanos": 1});
+                id(&node.made("/api/v1/budgets", body).await)
             }
             "/api/v1/sessions/" => self.session().await,
             "/api/v1/groups/" => {
@@ -114,6 +116,11 @@ impl Things<'_> {
             // One's own, which are no business of anyone else's.
             _ => Uuid::from_u128(7).to_string(),
         }
+    }
+
+    async fn token(&self) -> String {
+        let ask = self.0.ask("POST", "/api/v1/tokens").by(&self.0.ada).json(json!({"name": "t"}));
+        id(&ask.await_answer().await.json())
     }
 
     async fn session(&self) -> String {

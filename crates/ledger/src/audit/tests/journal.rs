@@ -17,7 +17,7 @@ use crate::{
 
 async fn calls(node: &Arc<Node>, numbers: std::ops::Range<u128>) {
     for n in numbers {
-        node.reserve(asked(n, &[PAYER]), nanos(40), nanos(40)).await.unwrap();
+        node.reserve(asked(n, &[PAYER]), &[], nanos(40), nanos(40)).await.unwrap();
         drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
         node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
         let usage = Usage { input_tokens: 5, ..Usage::default() };

@@ -5,27 +5,15 @@ use domain::{
     account::{AttemptOutcome, Flag},
     price::Usage,
 };
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tempfile::TempDir;
 
 use crate::{
     LedgerPort, Node, NodeOptions,
     fixtures::{Ledger, PAYER, asked, attempt, nanos, whole},
 };
 
-/// The ledger's file as it is now, in a directory of its own.
-async fn copy(ledger: &Ledger) -> TempDir {
-    let (options, dir) = (SqliteConnectOptions::new(), TempDir::new().unwrap());
-    let options = options.filename(ledger.dir.path().join("ledger.db"));
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let sql = format!("VACUUM INTO '{}'", dir.path().join("ledger.db").display());
-    sqlx::query(&sql).execute(&mut connection).await.unwrap();
-    dir
-}
-
 /// One call from its reservation to its end.
 async fn served(node: &Node, n: u128, amount: u64) {
-    node.reserve(asked(n, &[PAYER]), nanos(20), nanos(20)).await.unwrap();
+    node.reserve(asked(n, &[PAYER]), &[], nanos(20), nanos(20)).await.unwrap();
     drop(node.sent(whole(n), attempt(1, AttemptOutcome::Unknown)).unwrap());
     node.attempt_ended(whole(n), 1, AttemptOutcome::Billed).unwrap();
     let usage = Usage { input_tokens: amount, ..Usage::default() };
@@ -48,13 +36,13 @@ async fn a_restored_ledger_is_told_again_what_it_has_lost_and_ends_as_it_would_h
     let lease = ledger.account(PAYER).await.leases.len();
     assert!(lease > 0, "the copy holds leases, too");
     let at_copy = ledger.bank.cursor(node.journal_id()).await.unwrap();
-    let backup = copy(&ledger).await;
+    let backup = ledger.backup().await;
     // What comes now is lost to the copy: grants, charges, the ends of leases that it has.
     node.give_back(vec![PAYER]);
     for n in 5..10 {
         served(&node, n, 11).await;
     }
-    node.reserve(asked(10, &[PAYER]), nanos(20), nanos(20)).await.unwrap();
+    node.reserve(asked(10, &[PAYER]), &[], nanos(20), nanos(20)).await.unwrap();
     let (expected, without) = (bills(&ledger).await, ledger.account(PAYER).await);
     drop(node);
 
@@ -86,7 +74,7 @@ async fn records_that_a_restored_ledger_has_lost_are_taken_from_its_cursor_and_t
     let ledger = Ledger::with(100).await;
     let records = journal(&(0..6).map(|n| settled(n, 1)).collect::<Vec<_>>());
     take(&ledger, &records[..2]).await.unwrap();
-    let backup = copy(&ledger).await;
+    let backup = ledger.backup().await;
     take(&ledger, &records).await.unwrap();
     let restored = Ledger::at(backup, ledger.clock.clone()).await;
     take(&restored, &records).await.unwrap();

@@ -1,9 +1,9 @@
 //! Budgets: accounts that are windows of time.
 
 use domain::{
-    AccountId, BudgetId, TimeStamp,
+    AccountId, ApiTokenId, BudgetId, TimeStamp,
     account::{AccountEvent, AccountRefusal, Flag, Limit, Owner, Scope, Settlement},
-    budget::{BudgetCommand, BudgetRefusal, Period, Window},
+    budget::{BudgetCommand, BudgetRefusal, Holder, Period, Window},
 };
 use eventlog::{ExecuteError, Metadata};
 use uuid::Uuid;
@@ -51,7 +51,8 @@ async fn decide(ledger: &Ledger, command: BudgetCommand) -> Result<(), BudgetRef
 /// A ledger with a budget of so much an hour.
 async fn with(limit: u64) -> Ledger {
     let ledger = Ledger::new().await;
-    let open = BudgetCommand::Open { budget_id: BUDGET, period: Period::Hour, limit: nanos(limit) };
+    let holder = Holder::Token(ApiTokenId(Uuid::from_u128(0xd)));
+    let open = BudgetCommand::Open { budget_id: BUDGET, holder, period: Period::Hour, limit: nanos(limit) };
     decide(&ledger, open).await.unwrap();
     ledger
 }
@@ -138,7 +139,7 @@ async fn a_window_that_a_refused_grant_would_have_opened_stays_unopened() {
 }
 
 #[tokio::test]
-async fn a_new_limit_and_a_close_hold_in_the_window_that_is_open() {
+async fn a_new_limit_holds_in_the_open_window_and_a_closed_budget_limits_nobody() {
     let ledger = with(100).await;
     grant(&ledger, [of(0, 1, 60)]).await.unwrap();
     decide(&ledger, BudgetCommand::ChangeLimit(nanos(70))).await.unwrap();
@@ -146,7 +147,13 @@ async fn a_new_limit_and_a_close_hold_in_the_window_that_is_open() {
     assert_eq!(refused(grant(&ledger, [of(0, 2, 11)]).await), (account(0), short));
     grant(&ledger, [of(0, 3, 10)]).await.unwrap();
     decide(&ledger, BudgetCommand::Close).await.unwrap();
-    assert_eq!(refused(grant(&ledger, [of(0, 4, 1)]).await), (account(0), AccountRefusal::Closed));
+    let unlimited = grant(&ledger, [of(0, 4, 1_000)]).await.unwrap();
+    assert!(matches!(unlimited[..], [Grant::Unlimited { .. }]), "{unlimited:?}");
+    let mut call = facts(1, 60);
+    call.scopes = vec![Scope { account_id: account(0), lease_id: Some(lease(1)) }];
+    let settle = Record::Settle(Box::new(Settlement { facts: call, ..settlement(60) }));
+    take(&ledger, &journal(&[settle])).await.unwrap();
+    assert_eq!(ledger.charges().await[0].flags, [] as [Flag; 0]);
     assert_eq!(decide(&ledger, BudgetCommand::ChangeLimit(nanos(1))).await, Err(BudgetRefusal::Closed));
     ledger.is_sound().await;
 }

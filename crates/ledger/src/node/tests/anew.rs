@@ -25,7 +25,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A disk that is put back to where it was, while the ledger has taken in what came after: `missing` calls of it.
-async fn rolled_back(missing: u128) -> Ledger {
+pub(super) async fn rolled_back(missing: u128) -> Ledger {
     let ledger = Ledger::with(1_000).await;
     let node = ledger.node().await;
     reserve(&node, 1, 20).await.unwrap();

@@ -224,7 +224,7 @@ async fn whatever_was_reserved_can_be_settled() {
     let fixed = Record::Reserve(Box::new(facts.clone())).encode().unwrap().len();
     // As long as a reservation can be for its record to fit, if only just.
     facts.service_tier = Some("x".repeat(crate::PAYLOAD_BYTES_MAX - fixed - 100));
-    if node.reserve(facts, nanos(10), nanos(10)).await.is_ok() {
+    if node.reserve(facts, &[], nanos(10), nanos(10)).await.is_ok() {
         sent(&node, 1);
         answered(&node, 1, 5);
     }

@@ -15,7 +15,7 @@ fn part(n: u128, part: u32) -> CallPart {
 /// Begins another part of call `n`.
 async fn reserve_part(node: &Node, n: u128, part: u32, amount: u64) -> Result<Nanos, ReserveError> {
     let facts = domain::account::CallFacts { part, ..asked(n, &[PAYER]) };
-    node.reserve(facts, nanos(amount), nanos(amount)).await
+    node.reserve(facts, &[], nanos(amount), nanos(amount)).await
 }
 
 async fn extend(node: &Node, n: u128, amount: u64, floor: u64) -> Result<Nanos, ReserveError> {
@@ -166,7 +166,7 @@ async fn a_wall_clock_that_jumps_changes_neither_leases_nor_the_order_of_what_is
         let mut facts = facts(n, 0);
         facts.scopes[0].lease_id = None;
         facts.started_at = TimeStamp::from_micros(wall);
-        node.reserve(facts, nanos(amount), nanos(amount)).await.unwrap();
+        node.reserve(facts, &[], nanos(amount), nanos(amount)).await.unwrap();
         sent(&node, n);
         // Set back by an hour while the call is open.
         ledger.clock.set_wall(TimeStamp::from_micros(wall - 3_600_000_000));

@@ -3,14 +3,15 @@
 use std::{ops::Bound, sync::Arc};
 
 use domain::{
-    AdminKeyId, GroupName, ModelName, SessionId, UserId,
+    AdminKeyId, ApiTokenId, GroupName, ModelName, SessionId, UserId,
+    budget::{Binding, Holder},
     price::{Price, PriceSource, Ratio},
     settings::{SETTINGS_ID, SettingsValues},
     user::Role,
 };
 
 use super::{State, TokenEntry};
-use crate::{channels::ChannelRow, sessions::SessionRow, users::UserRow};
+use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
 impl State {
     pub(in super::super) const fn position(&self) -> u64 {
@@ -57,6 +58,28 @@ impl State {
         let users = self.users.values().filter(|row| row.group == *group).count();
         let tokens = self.tokens.values().filter(|row| row.spec.group.as_ref() == Some(group)).count();
         users + tokens
+    }
+
+    pub(in super::super) fn bindings(
+        &self,
+        token: ApiTokenId,
+        user: UserId,
+        group: &GroupName,
+    ) -> Vec<Binding> {
+        if self.held.is_empty() {
+            return Vec::new();
+        }
+        let holders = [Holder::Token(token), Holder::User(user), Holder::Group(group.clone())];
+        holders.iter().flat_map(|holder| self.held_by(holder)).filter_map(|row| row.binding()).collect()
+    }
+
+    pub(in super::super) fn held(&self, holder: &Holder) -> Vec<Arc<BudgetRow>> {
+        self.held_by(holder).map(Arc::clone).collect()
+    }
+
+    fn held_by(&self, holder: &Holder) -> impl Iterator<Item = &Arc<BudgetRow>> {
+        let open = self.held.get(holder).into_iter().flatten();
+        open.filter_map(|id| self.budgets.get(id))
     }
 
     pub(in super::super) fn channels(&self) -> Arc<Vec<ChannelRow>> {

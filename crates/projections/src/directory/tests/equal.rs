@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use domain::{
-    AdminKeyId, ModelName, Sealed, SessionId, TimeStamp,
+    AdminKeyId, BudgetId, ModelName, Nanos, Sealed, SessionId, TimeStamp,
     api_token::{ApiToken, ApiTokenChange, ApiTokenCommand},
+    budget::{Budget, BudgetCommand, Holder, Period},
     channel::{Channel, ChannelChange, ChannelCommand, DisabledBy},
     group::{Group, GroupCommand},
     price::Ratio,
@@ -20,7 +21,7 @@ use super::super::{
     token::{TokenEntry, sha256},
 };
 use crate::{
-    channels,
+    budgets, channels,
     fixtures::{
         House, channel_id, channel_key, channel_spec, group, hashed, model, token_id, token_spec,
         user_command, user_id,
@@ -52,7 +53,8 @@ impl Dice {
 /// Does something, sensible or not; refusals are part of it.
 async fn anything(house: &House, dice: &mut Dice) {
     let n = u128::from(dice.below(4));
-    let _ = match dice.below(7) {
+    let _ = match dice.below(8) {
+        7 => house.ask::<Budget>(&budget_id(n).to_string(), budget_command(n, dice)).await,
         0 => house.ask::<Channel>(&channel_id(n).to_string(), channel_command(dice)).await,
         1 => house.ask::<ApiToken>(&token_id(n).to_string(), token_command(dice)).await,
         2 => house.ask::<User>(&user_id(n).to_string(), a_user_command(n, dice)).await,
@@ -131,6 +133,25 @@ fn session_command(n: u128, dice: &mut Dice) -> SessionCommand {
     }
 }
 
+fn budget_id(n: u128) -> BudgetId {
+    BudgetId(Uuid::from_u128(0x600 + n))
+}
+
+/// Few holders, so that some hold several.
+fn holders() -> [Holder; 3] {
+    [Holder::Token(token_id(0)), Holder::User(user_id(0)), Holder::Group(group("g0"))]
+}
+
+fn budget_command(n: u128, dice: &mut Dice) -> BudgetCommand {
+    let limit = Nanos::new(u64::from(dice.byte())).unwrap();
+    let holder = holders()[usize::from(dice.byte()) % 3].clone();
+    match dice.below(4) {
+        0 | 1 => BudgetCommand::Open { budget_id: budget_id(n), holder, period: Period::Day, limit },
+        2 => BudgetCommand::ChangeLimit(limit),
+        _ => BudgetCommand::Close,
+    }
+}
+
 fn group_command(n: u128, dice: &mut Dice) -> GroupCommand {
     let ratio = Ratio::try_from(u32::from(dice.byte())).unwrap();
     match dice.below(3) {
@@ -152,6 +173,7 @@ async fn assert_equal(house: &House, directory: &Directory) {
     same_tokens(house, directory).await;
     same_prices(house, directory).await;
     same_sessions(house, directory).await;
+    same_budgets(house, directory).await;
 }
 
 async fn same_channels_and_users(house: &House, directory: &Directory) {
@@ -187,6 +209,28 @@ async fn same_tokens(house: &House, directory: &Directory) {
         let of_key = |entry: &TokenEntry| kept.iter().any(|row| TokenEntry::from(*row) == *entry);
         assert!(found.as_deref().is_none_or(of_key), "{hash:02x?}");
     }
+}
+
+async fn same_budgets(house: &House, directory: &Directory) {
+    let pool = house.log.read_pool();
+    let listed = budgets::list(pool, None, None, 100).await.unwrap();
+    let rows: Vec<_> = listed.iter().map(|stored| stored.row.clone()).collect();
+    assert!(directory.state.read().budgets.values().map(|row| &**row).eq(&rows));
+    let mut bound = Vec::new();
+    for holder in holders() {
+        let of = budgets::list(pool, Some(&holder), None, 100).await.unwrap();
+        assert!(
+            of.iter()
+                .map(|stored| &stored.row)
+                .eq(rows.iter().filter(|row| row.holder.as_ref() == Some(&holder)))
+        );
+        let open = of.iter().filter(|stored| stored.row.binding().is_some());
+        let open: Vec<_> = open.map(|stored| stored.row.clone()).collect();
+        assert!(directory.budgets_of(&holder).iter().map(|row| &**row).eq(&open));
+        bound.extend(open.iter().filter_map(budgets::BudgetRow::binding));
+    }
+    assert_eq!(directory.budgets(token_id(0), user_id(0), &group("g0")), bound);
+    assert_eq!(directory.budgets(token_id(1), user_id(1), &group("g1")), []);
 }
 
 async fn same_sessions(house: &House, directory: &Directory) {
