@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::{
     JournalId,
-    account::{AccountEvent, Flag, LeaseEnd},
+    account::{AccountEvent, Flag, LeaseEnd, Settlement},
+    price::Price,
 };
 use uuid::Uuid;
 
@@ -16,7 +17,8 @@ use super::{
 };
 use crate::{
     LedgerPort,
-    fixtures::{JOURNAL, Ledger, PAYER, lease},
+    fixtures::{JOURNAL, Ledger, PAYER, facts, lease, nanos, settlement},
+    record::Record,
 };
 
 /// Longer than a lease is left to a node that is not heard of.
@@ -169,5 +171,22 @@ async fn a_lease_that_was_taken_back_is_not_granted_again_under_its_id_until_it_
     tend(&ledger, &[]).await;
     granted(&ledger, scope(PAYER, 1, 60)).await;
     assert_eq!(ledger.bank.open_leases(JOURNAL).await.unwrap(), [(PAYER, lease(1))]);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_late_charge_is_priced_as_it_was_reserved_and_the_audit_agrees() {
+    let ledger = Ledger::with(100).await;
+    granted(&ledger, scope(PAYER, 1, 60)).await;
+    pass(&ledger, LONG_MS);
+    assert_eq!(tend(&ledger, &[]).await, 1);
+    let reserved = facts(1, 100);
+    // It costs nothing from now on.
+    ledger.price(2, &Price::default()).await;
+    let settle = Record::Settle(Box::new(Settlement { facts: reserved.clone(), ..settlement(25) }));
+    take(&ledger, &journal(&[settle])).await.unwrap();
+    let charge = ledger.charges().await.remove(0);
+    assert!(charge.charges[0].late);
+    assert_eq!((charge.pinned, charge.amount_nanos), (reserved.pinned, nanos(25)));
     ledger.is_sound().await;
 }

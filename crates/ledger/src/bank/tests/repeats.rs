@@ -160,22 +160,6 @@ async fn an_adjustment_stops_at_what_is_available_and_a_chargeback_does_not() {
 }
 
 #[tokio::test]
-async fn a_late_charge_is_priced_as_it_was_reserved_and_the_audit_agrees() {
-    let ledger = Ledger::with(100).await;
-    granted(&ledger, scope(PAYER, 1, 60)).await;
-    take(&ledger, &journal(&[close(PAYER, 1)])).await.unwrap();
-    let reserved = facts(1, 100);
-    // It costs nothing from now on.
-    ledger.price(2, &Price::default()).await;
-    let settle = Record::Settle(Box::new(Settlement { facts: reserved.clone(), ..settlement(25) }));
-    take(&ledger, &journal(&[close(PAYER, 1), settle])).await.unwrap();
-    let charge = ledger.charges().await.remove(0);
-    assert!(charge.charges[0].late);
-    assert_eq!((charge.pinned, charge.amount_nanos), (reserved.pinned, nanos(25)));
-    ledger.is_sound().await;
-}
-
-#[tokio::test]
 async fn a_lease_of_an_account_that_is_closed_during_a_call_comes_home_and_the_call_stands_on_suspense() {
     let ledger = Ledger::with(100).await;
     ledger.open(LIMIT, Limit::Unlimited).await;
