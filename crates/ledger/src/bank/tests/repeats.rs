@@ -2,8 +2,7 @@
 
 use domain::{
     AccountId, JournalId,
-    account::{AccountCommand, AccountEvent, AccountRefusal, Adjustment, Limit, Scope, Settlement},
-    price::Price,
+    account::{AccountCommand, AccountEvent, AccountRefusal, Adjustment, Limit, Scope},
 };
 use uuid::Uuid;
 
