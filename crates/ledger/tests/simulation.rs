@@ -3,6 +3,8 @@
 //!
 //! A seed decides everything. `VELOERA_SEED=n` repeats one; what fails prints its seed and what happened.
 
+#[path = "simulation/anew.rs"]
+mod anew;
 #[path = "simulation/begin.rs"]
 mod begin;
 #[path = "simulation/bills.rs"]
@@ -25,10 +27,13 @@ mod disk;
 mod extend;
 #[path = "simulation/facts.rs"]
 mod facts;
+#[path = "simulation/jobs.rs"]
+mod jobs;
 #[path = "simulation/moves.rs"]
 mod moves;
-#[path = "simulation/mutant.rs"]
-mod mutant;
+#[cfg(feature = "mutants")]
+#[path = "simulation/mutants.rs"]
+mod mutants;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/reserve.rs"]
@@ -39,17 +44,21 @@ mod rule;
 mod run;
 #[path = "simulation/shadow.rs"]
 mod shadow;
+#[path = "simulation/slip.rs"]
+mod slip;
 #[path = "simulation/start.rs"]
 mod start;
 #[path = "simulation/story.rs"]
 mod story;
+#[path = "simulation/tend.rs"]
+mod tend;
 #[path = "simulation/wire.rs"]
 mod wire;
 #[path = "simulation/world.rs"]
 mod world;
 
-use mutant::Mutant;
-use run::{all_hold, books, caught, every_seed, run};
+use run::{all_hold, books, every_seed, first_failure, run};
+use slip::Slip;
 
 /// The seed to repeat, as its text.
 fn wanted() -> Option<String> {
@@ -58,7 +67,7 @@ fn wanted() -> Option<String> {
 }
 
 /// What must have happened in the seeds together.
-const HAPPENS: [&str; 25] = [
+const HAPPENS: [&str; 36] = [
     "a call unanswered",
     "a charge on suspense",
     "a dead process's lease",
@@ -66,9 +75,18 @@ const HAPPENS: [&str; 25] = [
     "a gap",
     "a grant",
     "a grant that others took",
+    "a hold",
+    "a hold asked for again",
+    "a hold ended",
+    "a hold ended again",
+    "a hold ended otherwise",
+    "a job that was done before",
+    "a journal begun anew",
     "a late charge",
+    "a late question",
     "a parcel lost",
     "a process killed",
+    "a question after its lease was given back",
     "a question lost",
     "a reclaimed lease",
     "a refusal",
@@ -80,8 +98,10 @@ const HAPPENS: [&str; 25] = [
     "an answer lost",
     "an extension",
     "an extension refused",
+    "an overdue lease",
     "an overlap",
     "an overshoot",
+    "another part",
     "in doubt",
     "void after a crash",
 ];
@@ -112,10 +132,11 @@ async fn a_seed_means_the_same_each_time_whatever_ran_before_it() {
 }
 
 #[tokio::test]
-async fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-    for mutant in Mutant::ALL {
-        let failure = caught(mutant).await.unwrap_or_else(|failure| panic!("{failure}"));
-        assert!(mutant.breaks().contains(&failure.broken.rule), "{mutant:?}: {failure}");
+async fn every_misuse_is_caught_by_the_rule_that_it_breaks() {
+    for slip in Slip::ALL {
+        let failure =
+            first_failure(Some(slip)).await.unwrap_or_else(|survived| panic!("{slip:?}: {survived}"));
+        assert!(slip.breaks().contains(&failure.broken.rule), "{slip:?}: {failure}");
         let told = failure.to_string();
         assert!(told.starts_with(&format!("VELOERA_SEED={} ", failure.seed)), "{told}");
         assert!(told.contains("node 1: is up"), "{told}");

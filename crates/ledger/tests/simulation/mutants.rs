@@ -1,0 +1,58 @@
+//! Every way in which the real code is made wrong, and by which rule the simulation finds it out.
+
+use ledger::mutant::{Mutant, go_on_as};
+
+use super::{
+    rule::Rule,
+    run::{Failure, first_failure},
+};
+
+/// By what it is found out.
+const fn breaks(mutant: Mutant) -> &'static [Rule] {
+    match mutant {
+        Mutant::ReserveUnwritten
+        | Mutant::SettleUnwritten
+        | Mutant::ExtendUnwritten
+        | Mutant::FirstAccountOnly
+        | Mutant::DoubtVoided
+        | Mutant::BootIgnored
+        | Mutant::ProgressForgotten => &[Rule::Charged],
+        Mutant::ExtensionForgotten
+        | Mutant::SettleFreesTwice
+        | Mutant::ClosedStaysSpendable
+        | Mutant::CloseInUse
+        | Mutant::ReservedGivenBack
+        | Mutant::ExpiryIgnored
+        | Mutant::ReturnForgotten
+        | Mutant::HeardIgnored
+        | Mutant::HoldReclaimed => &[Rule::Overspent],
+        Mutant::HashUnchecked | Mutant::CursorUnchecked | Mutant::ChainUnchecked => &[Rule::Cursors],
+        Mutant::EndsForgotten | Mutant::PartsConfused | Mutant::LateDropped | Mutant::HoldKept => {
+            &[Rule::Balances]
+        }
+    }
+}
+
+/// The first seed that notices; what else is wrong with how it does.
+async fn caught(mutant: Mutant) -> Result<Failure, String> {
+    go_on_as(Some(mutant));
+    let noticed = first_failure(None).await;
+    go_on_as(None);
+    let failure = noticed.map_err(|survived| format!("{mutant:?}: {survived}"))?;
+    if breaks(mutant).contains(&failure.broken.rule) {
+        return Ok(failure);
+    }
+    Err(format!("{mutant:?} should break {:?}: {failure}", breaks(mutant)))
+}
+
+#[tokio::test]
+async fn every_mutant_of_the_real_code_is_caught_by_the_rule_that_it_breaks() {
+    let mut amiss = Vec::new();
+    for mutant in Mutant::ALL {
+        match caught(mutant).await {
+            Ok(failure) => println!("{mutant:?}: VELOERA_SEED={} breaks {}", failure.seed, failure.broken),
+            Err(what) => amiss.push(what),
+        }
+    }
+    assert!(amiss.is_empty(), "{}", amiss.join("\n"));
+}
