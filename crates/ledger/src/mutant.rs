@@ -37,8 +37,8 @@ pub enum Mutant {
     CursorUnchecked,
     /// Ingest: records are taken in whether or not they continue the chain.
     ChainUnchecked,
-    /// Ingest: which calls have ended is not remembered.
-    EndsForgotten,
+    /// Ingest: nobody asks whether a call has ended before.
+    EndsUnconsulted,
     /// Ingest: the parts of a call are taken for one.
     PartsConfused,
     /// Ingest: what is charged to a lease that has ended is left out.
@@ -72,7 +72,7 @@ impl Mutant {
         Self::HashUnchecked,
         Self::CursorUnchecked,
         Self::ChainUnchecked,
-        Self::EndsForgotten,
+        Self::EndsUnconsulted,
         Self::PartsConfused,
         Self::LateDropped,
         Self::ReturnForgotten,

@@ -29,6 +29,8 @@ mod extend;
 mod facts;
 #[path = "simulation/jobs.rs"]
 mod jobs;
+#[path = "simulation/leases.rs"]
+mod leases;
 #[path = "simulation/moves.rs"]
 mod moves;
 #[cfg(feature = "mutants")]
@@ -114,6 +116,7 @@ async fn whatever_goes_wrong_every_billed_call_is_charged_once_and_nothing_is_ov
         return;
     }
     let seen = every_seed().await.unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{seen:?}");
     for what in HAPPENS {
         assert!(seen.contains_key(what), "{what} never happened: {seen:?}");
     }

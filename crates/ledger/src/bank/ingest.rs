@@ -227,10 +227,12 @@ fn is_late(event: &AccountEvent) -> bool {
 
 /// Remembers that these calls have ended.
 pub(super) async fn remember(connection: &mut Connection, ends: &[CallPart]) -> Result<(), StoreError> {
-    if mutant::is(Mutant::EndsForgotten) {
-        return Ok(());
-    }
-    parts(ends).execute(connection, "INSERT INTO ended_calls SELECT * FROM {rows}").await
+    let sql = if mutant::is(Mutant::EndsUnconsulted) {
+        "INSERT INTO ended_calls SELECT * FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+    } else {
+        "INSERT INTO ended_calls SELECT * FROM {rows}"
+    };
+    parts(ends).execute(connection, sql).await
 }
 
 fn account_ids(record: &Record) -> Vec<AccountId> {
@@ -252,6 +254,9 @@ pub(super) async fn ended(
     connection: &mut Connection,
     ends: &[CallPart],
 ) -> Result<BTreeSet<CallPart>, StoreError> {
+    if mutant::is(Mutant::EndsUnconsulted) {
+        return Ok(BTreeSet::new());
+    }
     let sql = "SELECT e.call_id, e.part FROM {rows} JOIN ended_calls e ON e.call_id = r.call_id AND e.part = r.part";
     let rows: Vec<(Vec<u8>, i64)> = parts(ends).fetch(connection, sql).await?;
     rows.into_iter()

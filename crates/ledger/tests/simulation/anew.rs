@@ -22,7 +22,7 @@ pub(crate) enum Departure {
 impl World<'_> {
     /// Now and then, when a node starts, the ledger and its journal do not agree.
     pub(crate) fn departs(&mut self, k: usize, start: Start) -> Checked<Option<Departure>> {
-        if start == Start::Sure || !self.dice.once_in(8) {
+        if start == Start::Sure || !self.dice.once_in(4) {
             return Ok(None);
         }
         let departure = if self.dice.once_in(2) { Departure::Forked } else { Departure::Retired };

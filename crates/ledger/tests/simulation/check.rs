@@ -37,25 +37,6 @@ impl World<'_> {
         Ok(())
     }
 
-    /// I2 at the node: what was just reserved draws on leases that may be spent, or on accounts without a limit.
-    pub(crate) fn is_covered(&mut self, k: usize) -> Checked {
-        let (now_ms, last) = (self.nodes[k].boot_ms, self.nodes[k].disk.seq());
-        let Some(framed) = self.nodes[k].disk.framed(last, last).pop() else { return Ok(()) };
-        let scopes = match Record::decode(&framed.payload)? {
-            Record::Reserve(facts) => facts.scopes,
-            Record::Extend { extension, .. } => extension.scopes,
-            _ => return Ok(()),
-        };
-        for scope in &scopes {
-            let covered = match scope.lease_id {
-                Some(lease_id) => self.usable.get(&lease_id).is_some_and(|until| now_ms < *until),
-                None => self.shadow.book(scope.account_id)?.further.is_none(),
-            };
-            holds(Rule::Overspent, covered, || format!("node {k} reserves on {scope:?} at {now_ms} ms"))?;
-        }
-        Ok(())
-    }
-
     /// Nodes come up, calls end, quota goes home; then nothing may be missing.
     pub(crate) async fn comes_to_rest(&mut self) -> Checked {
         self.say(|| "everything comes to rest".into());

@@ -52,7 +52,7 @@ impl World<'_> {
     async fn job_begins(&mut self) -> Checked {
         let number = self.jobs.len() as u64;
         // A job that is begun once more, as after a crash, is about the same call.
-        let again = self.jobs.values().last().map(|job| job.call).filter(|_| self.dice.once_in(4));
+        let again = self.jobs.values().last().map(|job| job.call).filter(|_| self.dice.once_in(2));
         let call = again.unwrap_or(CallPart { call_id: self.ids.job(number), part: 0 });
         let (hold_id, amount) = (self.ids.hold(number), self.dice.between(15, 90));
         let scopes: Vec<_> = self.some_accounts().into_iter().map(|id| (id, hold_id.lease_on(id))).collect();

@@ -16,34 +16,34 @@ impl World<'_> {
     /// One step.
     pub(crate) async fn step(&mut self) -> Checked {
         let k = self.dice.index(NODES);
-        let moves = if self.calm { 68 } else { 73 };
+        let moves = if self.calm { 75 } else { 80 };
         match self.dice.below(moves) {
-            0..5 => self.upload_in_background(k).await,
-            5..11 => self.deliver().await,
-            11 => self.administer().await,
-            12 => self.reclaim().await,
-            13 => {
+            0..8 => self.upload_in_background(k).await,
+            8..18 => self.deliver().await,
+            18 => self.administer().await,
+            19 => self.reclaim().await,
+            20 => {
                 self.set_wall();
                 Ok(())
             }
-            60..64 => self.some_job().await,
-            64..66 => self.tend().await,
-            66..68 => self.late_question().await,
-            68..70 => self.lose_power(k),
+            67..71 => self.some_job().await,
+            71..73 => self.tend().await,
+            73..75 => self.late_question().await,
+            75..77 => self.lose_power(k),
             _ if self.nodes[k].process.is_none() => self.restart(k).await,
-            14..26 => self.reserve(k).await,
-            26..46 => self.some_call_goes_on(),
-            46..54 => self.answer(k).await,
-            54..58 => self.time_passes(k),
-            58 => {
+            21..33 => self.reserve(k).await,
+            33..53 => self.some_call_goes_on(),
+            53..61 => self.answer(k).await,
+            61..65 => self.time_passes(k),
+            65 => {
                 self.say(|| format!("node {k}: gives back what is idle"));
                 self.take(k, Input::Recall { accounts: Vec::new() }).map(drop)
             }
-            59 => {
+            66 => {
                 self.node(k).disk.sync();
                 Ok(())
             }
-            70 => self.die_giving_back(k),
+            77 => self.die_giving_back(k),
             _ => {
                 self.kill(k);
                 Ok(())

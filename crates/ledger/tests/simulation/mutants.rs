@@ -11,14 +11,12 @@ use super::{
 const fn breaks(mutant: Mutant) -> &'static [Rule] {
     match mutant {
         Mutant::ReserveUnwritten
-        | Mutant::SettleUnwritten
         | Mutant::ExtendUnwritten
         | Mutant::FirstAccountOnly
         | Mutant::DoubtVoided
         | Mutant::BootIgnored
         | Mutant::ProgressForgotten => &[Rule::Charged],
-        Mutant::ExtensionForgotten
-        | Mutant::SettleFreesTwice
+        Mutant::SettleFreesTwice
         | Mutant::ClosedStaysSpendable
         | Mutant::CloseInUse
         | Mutant::ReservedGivenBack
@@ -27,9 +25,14 @@ const fn breaks(mutant: Mutant) -> &'static [Rule] {
         | Mutant::HeardIgnored
         | Mutant::HoldReclaimed => &[Rule::Overspent],
         Mutant::HashUnchecked | Mutant::CursorUnchecked | Mutant::ChainUnchecked => &[Rule::Cursors],
-        Mutant::EndsForgotten | Mutant::PartsConfused | Mutant::LateDropped | Mutant::HoldKept => {
+        Mutant::ExtensionForgotten | Mutant::EndsUnconsulted | Mutant::LateDropped | Mutant::HoldKept => {
             &[Rule::Balances]
         }
+        // The call may hold its quota for ever, as far as its node can say.
+        Mutant::SettleUnwritten => &[Rule::Charged, Rule::Overspent],
+        Mutant::EndsUnconsulted => &[Rule::Balances, Rule::EndsOnce],
+        // What is left out may be nothing.
+        Mutant::PartsConfused => &[Rule::Balances, Rule::Charged],
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a call gets quota: from the leases at hand, else from the ledger.
 
-use domain::{AccountId, LeaseId, Nanos};
+use domain::{AccountId, Nanos};
 use ledger::{
     Ask, GrantError, LedgerPort, ScopeAsk,
     record::{CallPart, Record},
@@ -59,7 +59,7 @@ impl World<'_> {
         if call.part > 0 {
             self.saw("another part");
         }
-        let amount = self.dice.between(15, 90);
+        let amount = if self.dice.once_in(3) { self.dice.between(12, 24) } else { self.dice.between(15, 90) };
         let floor = if self.dice.once_in(2) { amount } else { amount.div_ceil(3).max(INPUT + 2) };
         let (amount, floor) = (Nanos::new(amount)?, Nanos::new(floor)?);
         let wish = Wish { facts: facts(self.ids, call, &accounts)?, amount, floor };
@@ -106,12 +106,14 @@ impl World<'_> {
         for shortage in short {
             self.leases += 1;
             let (lease_id, account_id) = (self.ids.lease(self.leases), shortage.account_id);
+            // Some nodes spend more than they do here, and are granted more than the call at hand needs.
+            let more = if self.dice.once_in(2) { self.dice.below(300) } else { 0 };
             scopes.push(ScopeAsk {
                 account_id,
                 lease_id,
                 need: wish.amount,
                 floor,
-                rate: shortage.rate,
+                rate: shortage.rate.plus(Nanos::new(more)?),
                 budget: None,
             });
         }
@@ -174,7 +176,7 @@ impl World<'_> {
                 Ok(())
             }
             Some(Ok(grants)) => {
-                self.usable.extend(grants.iter().filter_map(|grant| until(grant, at_ms)));
+                self.lent.granted(&grants, at_ms);
                 self.take(k, Input::Granted { grants, asked_ms: at_ms })?;
                 let short = self.reserve_here(k, &wish, wish.amount)?.is_some();
                 let none = short && self.reserve_here(k, &wish, wish.floor)?.is_some();
@@ -194,12 +196,5 @@ impl World<'_> {
             Some(short) if tries < 2 => self.ask(k, wish, &short, tries + 1).await,
             _ => Ok(()),
         }
-    }
-}
-
-fn until(grant: &Grant, at_ms: u64) -> Option<(LeaseId, u64)> {
-    match grant {
-        Grant::Leased { lease_id, usable_ms, .. } => Some((*lease_id, at_ms + usable_ms)),
-        Grant::Unlimited { .. } => None,
     }
 }

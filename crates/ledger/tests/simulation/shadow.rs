@@ -123,7 +123,7 @@ impl Shadow {
 
 /// What is charged to each lease of one account, and what was set aside there: first come, first charged, and what is
 /// more than all of it to the first.
-fn spread(settlement: &Settlement, scope: usize) -> Vec<(Option<LeaseId>, u64, u64)> {
+pub(crate) fn spread(settlement: &Settlement, scope: usize) -> Vec<(Option<LeaseId>, u64, u64)> {
     let facts = &settlement.facts;
     let extensions = &facts.extensions;
     let later = |extension: &Extension| (extension.scopes[scope].lease_id, extension.amount.get());

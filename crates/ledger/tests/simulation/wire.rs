@@ -50,7 +50,7 @@ impl World<'_> {
         if self.dice.once_in(3) {
             self.wire.push(Parcel { journal_id, records: records.clone() });
         }
-        if self.dice.once_in(20) {
+        if self.dice.once_in(12) {
             return self.forge(journal_id, records).await;
         }
         self.ingest(journal_id, records).await

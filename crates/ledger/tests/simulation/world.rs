@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use domain::{AccountId, HoldId, JournalId, LeaseId};
+use domain::{AccountId, HoldId, JournalId};
 use ledger::{
     journal::Framed,
     record::{CallPart, Record},
@@ -14,6 +14,7 @@ use super::{
     dice::Dice,
     facts::Ids,
     jobs::Job,
+    leases::Leases,
     node::{Late, Node},
     reserve::Session,
     rule::{Checked, Rule, Violation},
@@ -64,8 +65,7 @@ pub(crate) struct World<'a> {
     pub(crate) sessions: Vec<Session>,
     pub(crate) jobs: BTreeMap<HoldId, Job>,
     pub(crate) leases: u64,
-    /// Until when, by its node's clock, each lease may be spent.
-    pub(crate) usable: BTreeMap<LeaseId, u64>,
+    pub(crate) lent: Leases,
     pub(crate) accounts: Vec<AccountId>,
     /// Whether the ledger was spoken to since it was last checked.
     pub(crate) touched: bool,
@@ -114,6 +114,7 @@ impl World<'_> {
 
     /// Writes one record, and says the number of the last.
     pub(crate) fn write(&mut self, k: usize, record: &Record) -> Checked<u64> {
+        self.lent.written(record);
         Ok(self.nodes[k].disk.append(record)?)
     }
 
