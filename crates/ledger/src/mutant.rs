@@ -54,8 +54,8 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// All of them.
-    pub const ALL: [Self; 23] = [
+    /// Those of a node.
+    pub const OF_NODES: [Self; 14] = [
         Self::ReserveUnwritten,
         Self::SettleUnwritten,
         Self::ExtendUnwritten,
@@ -70,6 +70,10 @@ impl Mutant {
         Self::BootIgnored,
         Self::ProgressForgotten,
         Self::HashUnchecked,
+    ];
+
+    /// Those of the ledger that grants and takes in.
+    pub const OF_LEDGERS: [Self; 9] = [
         Self::CursorUnchecked,
         Self::ChainUnchecked,
         Self::EndsUnconsulted,
@@ -82,7 +86,6 @@ impl Mutant {
     ];
 }
 
-/// Whether this code is wrong in that way now.
 #[cfg(not(feature = "mutants"))]
 #[inline]
 pub(crate) const fn is(_mutant: Mutant) -> bool {

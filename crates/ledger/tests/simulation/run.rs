@@ -11,7 +11,7 @@ use super::{
 
 const SEEDS: u64 = if cfg!(feature = "soak") { 2_000 } else { 200 };
 /// How many seeds are run one after the other in one database.
-const SHARE: u64 = 20;
+const SHARE: u64 = 10;
 /// How many databases are in use at once: while one waits for its disk, another goes on.
 const BOOKS: u64 = 4;
 const STEPS: usize = 70;
