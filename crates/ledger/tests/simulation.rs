@@ -1,7 +1,8 @@
 //! The real core of the ledger in a simulated world: the step, the journal's records and the SQL are the real ones; the
 //! disk, the line, the clocks, the callers and the provider are not, and everything goes wrong that can.
 //!
-//! A seed decides everything. `VELOERA_SEED=n` repeats one; what fails prints its seed and what happened.
+//! A seed decides everything. `VELOERA_SEED=n` repeats one, `VELOERA_SEEDS=n` runs so many; what fails prints its seed
+//! and what happened.
 
 #[path = "simulation/anew.rs"]
 mod anew;
@@ -59,13 +60,15 @@ mod wire;
 #[path = "simulation/world.rs"]
 mod world;
 
-use run::{all_hold, books, every_seed, first_failure, run};
+use std::num::ParseIntError;
+
+use run::{SEEDS, STEPS, all_hold, books, every_seed, first_failure, run};
 use slip::Slip;
 
-/// The seed to repeat, as its text.
-fn wanted() -> Option<String> {
+/// What the environment says of seeds.
+fn wanted(name: &str) -> Option<Result<u64, ParseIntError>> {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration to be told by")]
-    std::env::var("VELOERA_SEED").ok()
+    std::env::var(name).ok().map(|said| said.parse())
 }
 
 /// What must have happened in the seeds together.
@@ -110,13 +113,17 @@ const HAPPENS: [&str; 36] = [
 
 #[tokio::test]
 async fn whatever_goes_wrong_every_billed_call_is_charged_once_and_nothing_is_overspent() {
-    if let Some(seed) = wanted() {
-        let seed = seed.parse().expect("VELOERA_SEED must be a number");
+    if let Some(seed) = wanted("VELOERA_SEED") {
+        let seed = seed.expect("VELOERA_SEED must be a number");
         all_hold(seed..seed + 1).await.unwrap_or_else(|failure| panic!("{failure}"));
         return;
     }
-    let seen = every_seed().await.unwrap_or_else(|failure| panic!("{failure}"));
-    println!("{seen:?}");
+    let seeds = wanted("VELOERA_SEEDS").unwrap_or(Ok(SEEDS)).expect("VELOERA_SEEDS must be a number");
+    let seen = every_seed(seeds).await.unwrap_or_else(|failure| panic!("{failure}"));
+    println!("soak-seeds: {seeds} seeds of {STEPS} steps");
+    for (what, times) in &seen {
+        println!("soak-seen: | {what} | {times} |");
+    }
     for what in HAPPENS {
         assert!(seen.contains_key(what), "{what} never happened: {seen:?}");
     }

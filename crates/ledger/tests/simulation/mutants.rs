@@ -48,6 +48,7 @@ async fn caught(mutant: Mutant) -> Result<Failure, String> {
     Err(format!("{mutant:?} should break {:?}: {failure}", breaks(mutant)))
 }
 
+#[expect(clippy::print_stdout, reason = "says what was run, for those who ask with --nocapture")]
 async fn all_are_caught(mutants: &[Mutant]) {
     let mut amiss = Vec::new();
     for mutant in mutants {

@@ -9,12 +9,13 @@ use super::{
     world::{Seen, World},
 };
 
-const SEEDS: u64 = if cfg!(feature = "soak") { 2_000 } else { 200 };
+/// How many seeds are run where nothing else is said.
+pub(crate) const SEEDS: u64 = if cfg!(feature = "soak") { 2_000 } else { 200 };
 /// How many seeds are run one after the other in one database.
 const SHARE: u64 = 10;
 /// How many databases are in use at once: while one waits for its disk, another goes on.
 const BOOKS: u64 = 4;
-const STEPS: usize = 70;
+pub(crate) const STEPS: usize = 70;
 /// How many seeds it may take until something wrong is noticed.
 const SURVIVES_MAX: u64 = 60;
 
@@ -69,11 +70,11 @@ fn add(seen: &mut Seen, more: Seen) {
     }
 }
 
-pub(crate) async fn every_seed() -> Result<Seen, Failure> {
+pub(crate) async fn every_seed(seeds: u64) -> Result<Seen, Failure> {
     let mut seen = Seen::new();
-    for first in (0..SEEDS).step_by(usize::try_from(SHARE * BOOKS).unwrap_or(1)) {
-        let starts = (0..BOOKS).map(|nth| first + nth * SHARE).filter(|start| *start < SEEDS);
-        let shares = starts.map(|start| all_hold(start..SEEDS.min(start + SHARE)));
+    for first in (0..seeds).step_by(usize::try_from(SHARE * BOOKS).unwrap_or(1)) {
+        let starts = (0..BOOKS).map(|nth| first + nth * SHARE).filter(|start| *start < seeds);
+        let shares = starts.map(|start| all_hold(start..seeds.min(start + SHARE)));
         for share in futures_util::future::join_all(shares).await {
             add(&mut seen, share?);
         }
