@@ -25,9 +25,7 @@ const fn breaks(mutant: Mutant) -> &'static [Rule] {
         | Mutant::HeardIgnored
         | Mutant::HoldReclaimed => &[Rule::Overspent],
         Mutant::HashUnchecked | Mutant::CursorUnchecked | Mutant::ChainUnchecked => &[Rule::Cursors],
-        Mutant::ExtensionForgotten | Mutant::EndsUnconsulted | Mutant::LateDropped | Mutant::HoldKept => {
-            &[Rule::Balances]
-        }
+        Mutant::ExtensionForgotten | Mutant::LateDropped | Mutant::HoldKept => &[Rule::Balances],
         // The call may hold its quota for ever, as far as its node can say.
         Mutant::SettleUnwritten => &[Rule::Charged, Rule::Overspent],
         Mutant::EndsUnconsulted => &[Rule::Balances, Rule::EndsOnce],
