@@ -204,7 +204,10 @@ fn check_clients(world: &World, calls: &Calls, charges: &Charges) {
             }
             (_, Outcome::Unserved) => {
                 let (is_billed, is_charged) = (bills.contains_key(key), charges.named.contains_key(key));
-                assert!(!is_billed && !is_charged, "{key:?}, {kind:?} was refused: {is_billed}, {is_charged}");
+                assert!(
+                    !is_billed && !is_charged,
+                    "{key:?}, {kind:?} was refused: {is_billed}, {is_charged}"
+                );
             }
             _ => {}
         }

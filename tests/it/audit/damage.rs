@@ -61,6 +61,15 @@ async fn a_corrupt_journal_is_reported_with_its_file_and_byte_and_is_not_served_
     assert!(not_served(&data_dir).await.contains("journal"));
 }
 
+/// Of which version the tables of a component are.
+async fn version(data_dir: &Path, component: &str) -> i64 {
+    let mut intruder = intruder(data_dir).await;
+    let select = "SELECT version FROM schema_versions WHERE component = ?";
+    let version = sqlx::query_scalar(select).bind(component).fetch_one(&mut intruder).await.unwrap();
+    intruder.close().await.unwrap();
+    version
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_rolled_back_is_reported_and_another_one_begins() {
     let mut world = world().await;
@@ -80,8 +89,7 @@ async fn a_journal_that_was_rolled_back_is_reported_and_another_one_begins() {
     let kept = names.filter(|name| name.to_string_lossy().starts_with("forked-"));
     assert_eq!(kept.count(), 1, "what it was");
     stopped(&mut world).await;
-    world.veloera.verified();
-    assert_eq!(report(&data_dir)["charges"], 3);
+    assert_eq!(world.veloera.verified()["charges"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +113,8 @@ async fn a_truncated_database_is_refused_and_named() {
 async fn a_database_of_a_newer_version_is_refused_and_its_tables_named() {
     let mut world = world().await;
     let data_dir = stopped(&mut world).await;
-    for (component, knows) in [("eventlog", 2), ("ledger", 1), ("control", 1), ("calls", 1)] {
+    for component in ["eventlog", "ledger", "control", "calls"] {
+        let knows = version(&data_dir, component).await;
         let set = |change: &str| {
             format!("UPDATE schema_versions SET version = version {change} WHERE component = '{component}'")
         };
