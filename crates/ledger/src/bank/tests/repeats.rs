@@ -2,7 +2,7 @@
 
 use domain::{
     AccountId, JournalId,
-    account::{AccountCommand, AccountEvent, AccountRefusal, Adjustment, Limit, Scope, Settlement},
+    account::{AccountCommand, AccountEvent, AccountRefusal, Adjustment, LeaseEnd, Limit, Scope, Settlement},
     price::Price,
 };
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Ask, LedgerPort,
-    fixtures::{JOURNAL, LIMIT, Ledger, PAYER, facts, nanos, settlement},
+    fixtures::{JOURNAL, LIMIT, Ledger, PAYER, facts, lease, nanos, settlement},
     record::Record,
     step::Grant,
 };
@@ -163,12 +163,13 @@ async fn an_adjustment_stops_at_what_is_available_and_a_chargeback_does_not() {
 async fn a_late_charge_is_priced_as_it_was_reserved_and_the_audit_agrees() {
     let ledger = Ledger::with(100).await;
     granted(&ledger, scope(PAYER, 1, 60)).await;
-    take(&ledger, &journal(&[close(PAYER, 1)])).await.unwrap();
+    let reclaimed = AccountCommand::EndLease { lease_id: lease(1), end: LeaseEnd::Reclaimed };
+    ledger.decide(PAYER, reclaimed).await.unwrap();
     let reserved = facts(1, 100);
     // It costs nothing from now on.
     ledger.price(2, &Price::default()).await;
     let settle = Record::Settle(Box::new(Settlement { facts: reserved.clone(), ..settlement(25) }));
-    take(&ledger, &journal(&[close(PAYER, 1), settle])).await.unwrap();
+    take(&ledger, &journal(&[settle])).await.unwrap();
     let charge = ledger.charges().await.remove(0);
     assert!(charge.charges[0].late);
     assert_eq!((charge.pinned, charge.amount_nanos), (reserved.pinned, nanos(25)));
