@@ -22,6 +22,7 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 pub use self::{
     heard::BankClock,
     holds::{HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope},
+    tend::Tended,
     windows::decide_budget,
 };
 use self::{heard::Heard, recalls::Recalls};

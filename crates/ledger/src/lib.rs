@@ -5,20 +5,21 @@
 
 mod audit;
 mod bank;
-mod chain;
 #[cfg(test)]
 mod fixtures;
 mod node;
 mod port;
 
 pub mod accounts;
+pub mod chain;
 pub mod journal;
+pub mod mutant;
 pub mod record;
 pub mod step;
 
 pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Progress, Replay, audit, replay};
 pub use bank::{
-    Bank, BankClock, BankOptions, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope, decide_budget,
+    Bank, BankClock, BankOptions, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope, Tended, decide_budget,
 };
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure};

@@ -21,7 +21,10 @@ pub use self::{
     input::{Grant, Input, Output, Reply, Shortage, StepError},
     replay::Replay,
 };
-use crate::record::{CallPart, Record};
+use crate::{
+    mutant::{self, Mutant},
+    record::{CallPart, Record},
+};
 
 /// All that a node knows about the money it may spend.
 #[derive(Debug, Default)]
@@ -61,6 +64,9 @@ impl NodeState {
             Input::Settle { call, usage, amount, flags, ended_at } => {
                 let open = self.calls.remove(&call).ok_or(StepError::NotOpen(call))?;
                 self.let_go(&open.facts, amount);
+                if mutant::is(Mutant::SettleUnwritten) {
+                    return Ok(done(Vec::new()));
+                }
                 Ok(done(vec![Record::Settle(Box::new(open.settled(*usage, amount, flags, ended_at)))]))
             }
             Input::Void { call } => self.void(call),

@@ -30,10 +30,12 @@ const STATES_MAX: usize = if SOAK { 30_000_000 } else { 1_000_000 };
 /// Whether the larger scopes are explored too: minutes and gigabytes, for `make soak`.
 const SOAK: bool = cfg!(feature = "soak");
 
+#[expect(clippy::print_stdout, reason = "says what was run, for those who ask with --nocapture")]
 fn holds(scope: &Scope) -> Found {
     let found = explore(scope, STATES_MAX);
     assert!(found.violation.is_none(), "{scope:?}: {:?}", found.violation);
     assert!(!found.cut_off, "{scope:?} has more than {STATES_MAX} states");
+    println!("soak-model: | {scope} | {} | {} |", found.states, found.overspent_max);
     found
 }
 

@@ -1,8 +1,11 @@
 //! The real core of the ledger in a simulated world: the step, the journal's records and the SQL are the real ones; the
 //! disk, the line, the clocks, the callers and the provider are not, and everything goes wrong that can.
 //!
-//! A seed decides everything. `VELOERA_SEED=n` repeats one; what fails prints its seed and what happened.
+//! A seed decides everything. `VELOERA_SEED=n` repeats one, `VELOERA_SEEDS=n` runs so many; what fails prints its seed
+//! and what happened.
 
+#[path = "simulation/anew.rs"]
+mod anew;
 #[path = "simulation/begin.rs"]
 mod begin;
 #[path = "simulation/bills.rs"]
@@ -25,10 +28,15 @@ mod disk;
 mod extend;
 #[path = "simulation/facts.rs"]
 mod facts;
+#[path = "simulation/jobs.rs"]
+mod jobs;
+#[path = "simulation/leases.rs"]
+mod leases;
 #[path = "simulation/moves.rs"]
 mod moves;
-#[path = "simulation/mutant.rs"]
-mod mutant;
+#[cfg(feature = "mutants")]
+#[path = "simulation/mutants.rs"]
+mod mutants;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/reserve.rs"]
@@ -39,26 +47,32 @@ mod rule;
 mod run;
 #[path = "simulation/shadow.rs"]
 mod shadow;
+#[path = "simulation/slip.rs"]
+mod slip;
 #[path = "simulation/start.rs"]
 mod start;
 #[path = "simulation/story.rs"]
 mod story;
+#[path = "simulation/tend.rs"]
+mod tend;
 #[path = "simulation/wire.rs"]
 mod wire;
 #[path = "simulation/world.rs"]
 mod world;
 
-use mutant::Mutant;
-use run::{all_hold, books, caught, every_seed, run};
+use std::num::ParseIntError;
 
-/// The seed to repeat, as its text.
-fn wanted() -> Option<String> {
+use run::{SEEDS, STEPS, all_hold, books, every_seed, first_failure, run};
+use slip::Slip;
+
+/// What the environment says of seeds.
+fn wanted(name: &str) -> Option<Result<u64, ParseIntError>> {
     #[expect(clippy::disallowed_methods, reason = "a test has no configuration to be told by")]
-    std::env::var("VELOERA_SEED").ok()
+    std::env::var(name).ok().map(|said| said.parse())
 }
 
 /// What must have happened in the seeds together.
-const HAPPENS: [&str; 25] = [
+const HAPPENS: [&str; 36] = [
     "a call unanswered",
     "a charge on suspense",
     "a dead process's lease",
@@ -66,9 +80,18 @@ const HAPPENS: [&str; 25] = [
     "a gap",
     "a grant",
     "a grant that others took",
+    "a hold",
+    "a hold asked for again",
+    "a hold ended",
+    "a hold ended again",
+    "a hold ended otherwise",
+    "a job that was done before",
+    "a journal begun anew",
     "a late charge",
+    "a late question",
     "a parcel lost",
     "a process killed",
+    "a question after its lease was given back",
     "a question lost",
     "a reclaimed lease",
     "a refusal",
@@ -80,20 +103,27 @@ const HAPPENS: [&str; 25] = [
     "an answer lost",
     "an extension",
     "an extension refused",
+    "an overdue lease",
     "an overlap",
     "an overshoot",
+    "another part",
     "in doubt",
     "void after a crash",
 ];
 
 #[tokio::test]
 async fn whatever_goes_wrong_every_billed_call_is_charged_once_and_nothing_is_overspent() {
-    if let Some(seed) = wanted() {
-        let seed = seed.parse().expect("VELOERA_SEED must be a number");
+    if let Some(seed) = wanted("VELOERA_SEED") {
+        let seed = seed.expect("VELOERA_SEED must be a number");
         all_hold(seed..seed + 1).await.unwrap_or_else(|failure| panic!("{failure}"));
         return;
     }
-    let seen = every_seed().await.unwrap_or_else(|failure| panic!("{failure}"));
+    let seeds = wanted("VELOERA_SEEDS").unwrap_or(Ok(SEEDS)).expect("VELOERA_SEEDS must be a number");
+    let seen = every_seed(seeds).await.unwrap_or_else(|failure| panic!("{failure}"));
+    println!("soak-seeds: {seeds} seeds of {STEPS} steps");
+    for (what, times) in &seen {
+        println!("soak-seen: | {what} | {times} |");
+    }
     for what in HAPPENS {
         assert!(seen.contains_key(what), "{what} never happened: {seen:?}");
     }
@@ -112,10 +142,11 @@ async fn a_seed_means_the_same_each_time_whatever_ran_before_it() {
 }
 
 #[tokio::test]
-async fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-    for mutant in Mutant::ALL {
-        let failure = caught(mutant).await.unwrap_or_else(|failure| panic!("{failure}"));
-        assert!(mutant.breaks().contains(&failure.broken.rule), "{mutant:?}: {failure}");
+async fn every_misuse_is_caught_by_the_rule_that_it_breaks() {
+    for slip in Slip::ALL {
+        let failure =
+            first_failure(Some(slip)).await.unwrap_or_else(|survived| panic!("{slip:?}: {survived}"));
+        assert!(slip.breaks().contains(&failure.broken.rule), "{slip:?}: {failure}");
         let told = failure.to_string();
         assert!(told.starts_with(&format!("VELOERA_SEED={} ", failure.seed)), "{told}");
         assert!(told.contains("node 1: is up"), "{told}");

@@ -20,6 +20,7 @@ use super::{
 pub use crate::accounts::holds::HoldEnd;
 use crate::{
     accounts::{self, append_of, holds},
+    mutant::{self, Mutant},
     port::ScopeAsk,
     record::CallPart,
     step::Grant,
@@ -165,7 +166,7 @@ async fn end(tx: &mut Tx, hold_id: HoldId, charge: Option<Settlement>) -> Result
     }
     // After the charge: a lease that is closed before would make it late.
     for Scope { account_id, lease_id } in hold.scopes {
-        let Some(lease_id) = lease_id else { continue };
+        let Some(lease_id) = lease_id.filter(|_| !mutant::is(Mutant::HoldKept)) else { continue };
         let give_back = AccountCommand::EndLease { lease_id, end: LeaseEnd::Returned };
         match accounts::decide::<AccountRefusal>(tx, account_id, give_back).await {
             Ok(_) => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     AccountId, Aggregate, JournalId, LeaseId,
-    account::{Account, AccountCommand, AccountEvent, LeaseEnd, Settlement, deduct},
+    account::{Account, AccountCommand, AccountEvent, Flag, LeaseEnd, Settlement, deduct},
 };
 use eventlog::{
     Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx,
@@ -16,6 +16,7 @@ use crate::{
     accounts::{self, append_of, past},
     chain::Link,
     journal::Framed,
+    mutant::{self, Mutant},
     port::{Cursor, IngestError},
     record::{CallPart, Record},
 };
@@ -96,14 +97,16 @@ fn continued(
     if let Some(framed) = records.iter().find(differs) {
         return Err(IngestError::Fork { journal_id, seq: framed.seq });
     }
+    let anything_goes = mutant::is(Mutant::CursorUnchecked);
+    let repeated = |framed: &Framed| framed.seq <= known.seq && !anything_goes;
     let mut cursor = known;
     let mut decoded = Vec::with_capacity(records.len());
-    for framed in records.into_iter().skip_while(|framed| framed.seq <= known.seq) {
-        if framed.seq != cursor.seq + 1 {
+    for framed in records.into_iter().skip_while(repeated) {
+        if framed.seq != cursor.seq + 1 && !anything_goes {
             return Err(IngestError::Gap { journal_id, known: cursor.seq, first: framed.seq });
         }
         let link = cursor.link.next(&framed.payload);
-        if link != framed.link {
+        if link != framed.link && !anything_goes && !mutant::is(Mutant::ChainUnchecked) {
             return Err(IngestError::Fork { journal_id, seq: framed.seq });
         }
         let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
@@ -150,7 +153,7 @@ impl Batch {
             Record::Close { account_id, lease_id } => {
                 let account = self.accounts.get(&account_id);
                 if account.is_none_or(|account| !account.leases.contains_key(&lease_id)) {
-                    self.unknown.push(lease_id);
+                    self.unknown.extend((!mutant::is(Mutant::ReturnForgotten)).then_some(lease_id));
                 }
                 self.ask(account_id, AccountCommand::EndLease { lease_id, end: LeaseEnd::Returned })
             }
@@ -166,7 +169,7 @@ impl Batch {
     }
 
     fn settle(&mut self, seq: u64, settlement: Settlement) -> Result<(), StoreError> {
-        let call = CallPart::of(&settlement.facts);
+        let call = part_of(&settlement);
         if !self.ended.insert(call) {
             tracing::error!(call_id = %call.call_id, part = call.part, seq, "a call ended twice; the second end is left out");
             return Ok(());
@@ -178,6 +181,9 @@ impl Batch {
             .filter(|id| self.accounts.get(id).is_some_and(Account::is_open))
             .unwrap_or(AccountId::SUSPENSE);
         let event = deduct(settlement, self.journal_id, seq, |id| self.accounts.get(&id));
+        if mutant::is(Mutant::LateDropped) && is_late(&event) {
+            return Ok(());
+        }
         self.happened(stream, &event)
     }
 
@@ -204,14 +210,29 @@ impl Batch {
 
 fn end_of(record: &Record) -> Option<CallPart> {
     match record {
-        Record::Settle(settlement) => Some(CallPart::of(&settlement.facts)),
+        Record::Settle(settlement) => Some(part_of(settlement)),
         _ => None,
     }
 }
 
+/// What a charge is the end of.
+fn part_of(settlement: &Settlement) -> CallPart {
+    let call = CallPart::of(&settlement.facts);
+    if mutant::is(Mutant::PartsConfused) { CallPart { part: 0, ..call } } else { call }
+}
+
+fn is_late(event: &AccountEvent) -> bool {
+    matches!(event, AccountEvent::QuotaDeducted(deduction) if deduction.flags.contains(&Flag::Late))
+}
+
 /// Remembers that these calls have ended.
 pub(super) async fn remember(connection: &mut Connection, ends: &[CallPart]) -> Result<(), StoreError> {
-    parts(ends).execute(connection, "INSERT INTO ended_calls SELECT * FROM {rows}").await
+    let sql = if mutant::is(Mutant::EndsUnconsulted) {
+        "INSERT INTO ended_calls SELECT * FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+    } else {
+        "INSERT INTO ended_calls SELECT * FROM {rows}"
+    };
+    parts(ends).execute(connection, sql).await
 }
 
 fn account_ids(record: &Record) -> Vec<AccountId> {
@@ -233,6 +254,9 @@ pub(super) async fn ended(
     connection: &mut Connection,
     ends: &[CallPart],
 ) -> Result<BTreeSet<CallPart>, StoreError> {
+    if mutant::is(Mutant::EndsUnconsulted) {
+        return Ok(BTreeSet::new());
+    }
     let sql = "SELECT e.call_id, e.part FROM {rows} JOIN ended_calls e ON e.call_id = r.call_id AND e.part = r.part";
     let rows: Vec<(Vec<u8>, i64)> = parts(ends).fetch(connection, sql).await?;
     rows.into_iter()

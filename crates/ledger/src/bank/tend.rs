@@ -9,7 +9,10 @@ use domain::{
 use eventlog::{Connection, ExecuteError, Fault, Metadata, StoreError, Tx, on};
 
 use super::{Bank, heard::Heard};
-use crate::accounts::{self, past};
+use crate::{
+    accounts::{self, past},
+    mutant::{self, Mutant},
+};
 
 /// How often leases that are overdue are looked for.
 const TEND_EVERY: Duration = Duration::from_secs(5);
@@ -18,8 +21,9 @@ const RECLAIMS_MAX: i64 = 500;
 
 /// What a round of tending took back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tended {
-    pub(crate) reclaimed: usize,
+pub struct Tended {
+    /// How many leases.
+    pub reclaimed: usize,
 }
 
 impl Bank {
@@ -43,7 +47,10 @@ impl Bank {
     }
 
     /// One round of it.
-    pub(crate) async fn tend_once(
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tend_once(
         &self,
         is_local: Arc<dyn Fn(JournalId) -> bool + Send + Sync>,
     ) -> Result<Tended, StoreError> {
@@ -88,7 +95,8 @@ async fn tend(
         }
         for lease in overdue(tx.connection(), journal_id, before).await? {
             // Either clock may be wrong, but not both: the database's may jump, this process's only knows its own life.
-            if heard.silent_ms(journal_id) <= lease.ttl_ms.saturating_add(grace_ms) {
+            let heard_of = heard.silent_ms(journal_id) <= lease.ttl_ms.saturating_add(grace_ms);
+            if heard_of && !mutant::is(Mutant::HeardIgnored) {
                 continue;
             }
             let end = AccountCommand::EndLease { lease_id: lease.lease_id, end: LeaseEnd::Reclaimed };
@@ -110,9 +118,10 @@ async fn journals(connection: &mut Connection, before: TimeStamp) -> Result<Vec<
     let sql = "SELECT DISTINCT l.journal_id FROM leases l LEFT JOIN journals j ON j.journal_id = l.journal_id \
                WHERE l.journal_id <> $1 AND l.granted_at + l.ttl_ms * 1000 < $2 \
                AND (j.ingested_at IS NULL OR j.ingested_at + l.ttl_ms * 1000 < $2)";
+    let spared = if mutant::is(Mutant::HoldReclaimed) { String::new() } else { JournalId::HOLDS.to_string() };
     let ids: Vec<String> = on!(connection, c => {
         sqlx::query_scalar(sql)
-            .bind(JournalId::HOLDS.to_string())
+            .bind(&spared)
             .bind(before.micros())
             .fetch_all(c)
             .await?

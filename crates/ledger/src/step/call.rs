@@ -6,7 +6,10 @@ use domain::{
     price::Usage,
 };
 
-use crate::record::{CallPart, Record};
+use crate::{
+    mutant::{self, Mutant},
+    record::{CallPart, Record},
+};
 
 /// A call that has not ended, and what is known of it.
 #[derive(Debug)]
@@ -62,7 +65,9 @@ impl OpenCall {
 
     pub(super) fn extend(&mut self, extension: Extension) {
         self.facts.reserved = self.facts.reserved.plus(extension.amount);
-        self.facts.extensions.push(extension);
+        if !mutant::is(Mutant::ExtensionForgotten) {
+            self.facts.extensions.push(extension);
+        }
     }
 
     pub(super) fn retract(&mut self) -> Option<Extension> {
@@ -91,12 +96,15 @@ impl OpenCall {
     }
 
     pub(super) fn settled(
-        self,
+        mut self,
         usage: Usage,
         amount: Nanos,
         flags: Vec<Flag>,
         ended_at: TimeStamp,
     ) -> Settlement {
+        if mutant::is(Mutant::FirstAccountOnly) {
+            self.facts.scopes.truncate(1);
+        }
         // A clock that was set back in between must not make a call end before it began.
         let ended_at = ended_at.max(self.facts.started_at);
         Settlement { facts: self.facts, attempts: self.attempts, usage, amount, flags, ended_at }

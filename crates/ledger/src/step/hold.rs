@@ -6,7 +6,10 @@ use domain::{
 };
 
 use super::{NodeState, Output, Reply, Shortage, StepError, call::OpenCall, done};
-use crate::record::{CallPart, Record};
+use crate::{
+    mutant::{self, Mutant},
+    record::{CallPart, Record},
+};
 
 impl NodeState {
     pub(super) fn reserve(
@@ -24,7 +27,8 @@ impl NodeState {
             Ok(reserved) => {
                 facts.reserved = reserved;
                 self.calls.insert(call, OpenCall::new(facts.clone()));
-                let records = vec![Record::Reserve(Box::new(facts))];
+                let mut records = vec![Record::Reserve(Box::new(facts))];
+                records.retain(|_| !mutant::is(Mutant::ReserveUnwritten));
                 Ok(Output { records, reply: Reply::Reserved(reserved) })
             }
             Err(short) => Ok(Output { records: Vec::new(), reply: Reply::Short(short) }),
@@ -49,7 +53,8 @@ impl NodeState {
             Ok(amount) => {
                 let extension = Extension { amount, scopes };
                 self.open(call)?.extend(extension.clone());
-                let records = vec![Record::Extend { call, extension }];
+                let mut records = vec![Record::Extend { call, extension }];
+                records.retain(|_| !mutant::is(Mutant::ExtendUnwritten));
                 Ok(Output { records, reply: Reply::Reserved(amount) })
             }
             Err(short) => Ok(Output { records: Vec::new(), reply: Reply::Short(short) }),

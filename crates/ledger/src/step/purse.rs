@@ -2,7 +2,10 @@
 
 use domain::{AccountId, LeaseId, Nanos};
 
-use crate::record::Record;
+use crate::{
+    mutant::{self, Mutant},
+    record::Record,
+};
 
 /// How long quota that no call needs is kept, in milliseconds.
 const IDLE_MS: u64 = 2_000;
@@ -24,6 +27,11 @@ pub(super) struct HeldLease {
 impl HeldLease {
     const fn room(&self) -> Nanos {
         self.amount.minus(self.settled).minus(self.reserved)
+    }
+
+    /// Whether calls may still draw on it.
+    fn is_usable(&self, now_ms: u64) -> bool {
+        now_ms < self.expires_ms || mutant::is(Mutant::ExpiryIgnored)
     }
 
     pub(super) const fn is_idle(&self, now_ms: u64) -> bool {
@@ -56,7 +64,7 @@ impl Purse {
         if now_ms < self.unlimited_until_ms {
             return Some(Nanos::MAX);
         }
-        self.leases.iter().filter(|lease| now_ms < lease.expires_ms).map(HeldLease::room).max()
+        self.leases.iter().filter(|lease| lease.is_usable(now_ms)).map(HeldLease::room).max()
     }
 
     /// Sets `amount` aside, on the fullest lease that no call fills; `None` where nothing limits the account.
@@ -69,7 +77,7 @@ impl Purse {
         let lease = self
             .leases
             .iter_mut()
-            .filter(|lease| now_ms < lease.expires_ms && lease.room() >= amount)
+            .filter(|lease| lease.is_usable(now_ms) && lease.room() >= amount)
             .min_by_key(|lease| lease.room())?;
         lease.reserved = lease.reserved.plus(amount);
         lease.calls += 1;
@@ -81,6 +89,9 @@ impl Purse {
     pub(super) fn settle(&mut self, lease_id: LeaseId, reserved: Nanos, amount: Nanos) {
         if let Some(lease) = self.leases.iter_mut().find(|lease| lease.lease_id == lease_id) {
             lease.reserved = lease.reserved.minus(reserved);
+            if mutant::is(Mutant::SettleFreesTwice) {
+                lease.reserved = lease.reserved.minus(reserved);
+            }
             lease.calls = lease.calls.saturating_sub(1);
             // The ledger, too, charges a lease no more than it holds: the rest is the account's.
             lease.settled = lease.settled.plus(amount).min(lease.amount);
@@ -118,11 +129,12 @@ impl Purse {
                 return true;
             }
             let lease_id = lease.lease_id;
-            if lease.calls == 0 {
+            if lease.calls == 0 || mutant::is(Mutant::CloseInUse) {
                 records.push(Record::Close { account_id, lease_id });
-                return false;
+                return mutant::is(Mutant::ClosedStaysSpendable);
             }
-            let room = lease.room();
+            let reserved = mutant::is(Mutant::ReservedGivenBack);
+            let room = if reserved { lease.amount.minus(lease.settled) } else { lease.room() };
             if !room.is_zero() {
                 lease.amount = lease.amount.minus(room);
                 records.push(Record::Release { account_id, lease_id, amount: room });

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use domain::TimeStamp;
 
 use super::call::OpenCall;
-use crate::record::{CallPart, Record};
+use crate::{
+    mutant::{self, Mutant},
+    record::{CallPart, Record},
+};
 
 /// The calls that a journal leaves open, gathered record by record.
 #[derive(Debug, Default)]
@@ -38,7 +41,9 @@ impl Replay {
                 }
             }
             Record::Progress { call, output_tokens } => {
-                if let Some((open, _)) = self.calls.get_mut(&call) {
+                if let Some((open, _)) = self.calls.get_mut(&call)
+                    && !mutant::is(Mutant::ProgressForgotten)
+                {
                     open.output_tokens = output_tokens;
                 }
             }
@@ -74,7 +79,8 @@ impl Replay {
         open.sort_by_key(|(call, _)| *call);
         open.into_iter()
             .map(|(call, (open, began_under))| {
-                if began_under == boot_id && !open.may_be_billed() {
+                let same_boot = began_under == boot_id || mutant::is(Mutant::BootIgnored);
+                if (same_boot && !open.may_be_billed()) || mutant::is(Mutant::DoubtVoided) {
                     Record::Void { call }
                 } else {
                     Record::Settle(Box::new(open.in_doubt(now)))

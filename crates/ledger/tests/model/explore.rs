@@ -13,13 +13,14 @@ use super::{
 pub(crate) struct Found {
     /// The invariant that was broken first, and the shortest way there.
     pub(crate) violation: Option<(String, Vec<String>)>,
+    pub(crate) states: usize,
     pub(crate) overspent_max: i16,
     pub(crate) cut_off: bool,
 }
 
 pub(crate) fn explore(scope: &Scope, states_max: usize) -> Found {
     let first = State::first(scope);
-    let mut found = Found { violation: None, overspent_max: 0, cut_off: false };
+    let mut found = Found { violation: None, states: 0, overspent_max: 0, cut_off: false };
     // Each state's number, and for each number how it was reached.
     let mut seen = HashMap::from([(first.clone(), 0_usize)]);
     let mut ways: Vec<(usize, String)> = vec![(0, String::new())];
@@ -43,6 +44,7 @@ pub(crate) fn explore(scope: &Scope, states_max: usize) -> Found {
             ways.push((number, by));
         }
     }
+    found.states = ways.len();
     found
 }
 

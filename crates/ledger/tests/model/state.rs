@@ -1,5 +1,7 @@
 //! What there is: nodes with their journals, the ledger, the provider.
 
+use std::fmt;
+
 /// What a call is estimated to cost.
 pub(crate) const ESTIMATE: u8 = 2;
 /// What is set aside for a call that outgrows its estimate.
@@ -91,6 +93,33 @@ impl Default for Scope {
             sync: Sync::Os,
             mutant: None,
         }
+    }
+}
+
+/// What is not as usual.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usual = Self::default();
+        write!(f, "calls {:?}, credit {:?}, {} leases", self.requests, self.credit, self.leases_max)?;
+        for (count, what) in [
+            (self.kills, "kills"),
+            (self.power_losses, "power losses"),
+            (self.disk_losses, "disks lost"),
+            (self.restores, "restores"),
+            (self.partition.into(), "partition"),
+            (self.skew.into(), "clock skew"),
+        ] {
+            if count > 0 {
+                write!(f, ", {what} {count}")?;
+            }
+        }
+        if self.outgrowth != usual.outgrowth {
+            write!(f, ", outgrowth {:?}", self.outgrowth)?;
+        }
+        if self.sync != usual.sync {
+            write!(f, ", sync {:?}", self.sync)?;
+        }
+        Ok(())
     }
 }
 

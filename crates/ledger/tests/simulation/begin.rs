@@ -13,18 +13,18 @@ use super::{
     dice::Dice,
     disk::Disk,
     facts::Ids,
-    mutant::Mutant,
+    leases::Leases,
     node::Node,
     rule::Checked,
     shadow::Shadow,
+    slip::Slip,
     story::Provider,
     world::{Durable, NODES, Seen, World},
 };
 
 impl<'a> World<'a> {
-    pub(crate) async fn new(books: &'a Books, seed: u64, mutant: Option<Mutant>) -> Checked<Self> {
-        // What the seed before left of the clock must not matter.
-        books.wall.set(0);
+    pub(crate) async fn new(books: &'a Books, seed: u64, slip: Option<Slip>) -> Checked<Self> {
+        let epoch = books.begin();
         let ids = Ids(seed);
         let mut dice = Dice::new(seed);
         let durable = if dice.once_in(2) { Durable::BeforeSending } else { Durable::Later };
@@ -34,17 +34,21 @@ impl<'a> World<'a> {
             books,
             ids,
             dice,
-            mutant,
+            slip,
+            epoch,
             durable,
             calm,
             shadow: Shadow::default(),
             nodes,
             wire: Vec::new(),
+            late: Vec::new(),
+            departed: Vec::new(),
             stories: BTreeMap::new(),
             provider: Provider::default(),
-            calls: 0,
+            sessions: Vec::new(),
+            jobs: BTreeMap::new(),
             leases: 0,
-            usable: BTreeMap::new(),
+            lent: Leases::default(),
             accounts: Vec::new(),
             touched: true,
             began: books.head().await?,

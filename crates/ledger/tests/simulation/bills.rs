@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    CallId,
-    account::{Attempt, AttemptOutcome, Deduction, Flag},
-};
+use domain::account::{Attempt, AttemptOutcome, Deduction, Flag};
+use ledger::record::CallPart;
 
 use super::{
-    facts::cost,
+    facts::{cost, told},
+    jobs::JobEnd,
     rule::{Checked, Rule, Violation, holds},
-    story::{Doubt, Mark, Story},
+    story::{Doubt, Mark, Place, Story},
     world::{Durable, World},
 };
 
@@ -29,47 +28,54 @@ impl World<'_> {
                     self.saw(what);
                 }
             }
-            let call_id = charge.call_id;
-            let twice = charges.insert(call_id, charge).is_some();
-            holds(Rule::EndsOnce, !twice, || format!("{call_id} was charged twice"))?;
+            let call = CallPart { call_id: charge.call_id, part: charge.part };
+            let twice = charges.insert(call, charge).is_some();
+            holds(Rule::EndsOnce, !twice, || format!("{} was charged twice", told(call)))?;
         }
-        for (call_id, story) in &self.stories {
-            self.story_is_charged(*call_id, story, charges.remove(call_id).as_ref())?;
+        for (call, story) in &self.stories {
+            self.story_is_charged(*call, story, charges.remove(call).as_ref())?;
+        }
+        for job in self.jobs.values() {
+            let Some(JobEnd::Settled(amount)) = job.end else { continue };
+            let charge = charges.remove(&job.call);
+            let right = charge.as_ref().is_some_and(|charge| job.is_charged(amount, charge));
+            holds(Rule::Charged, right, || format!("{job:?} has {charge:?}"))?;
         }
         holds(Rule::Charged, charges.is_empty(), || format!("nobody made these calls: {charges:?}"))
     }
 
-    fn story_is_charged(&self, call_id: CallId, story: &Story, charge: Option<&Deduction>) -> Checked {
-        let billed = self.provider.attempts(call_id).next().is_some();
+    fn story_is_charged(&self, call: CallPart, story: &Story, charge: Option<&Deduction>) -> Checked {
+        let billed = self.provider.attempts(call).next().is_some();
         match (story.end(), charge) {
-            (Some((seq, Mark::Settled { amount, doubt })), Some(charge)) => {
-                as_written(story, seq, amount, doubt, charge)?;
-                self.as_billed(call_id, story, doubt, charge)
+            (Some((place, Mark::Settled { amount, doubt })), Some(charge)) => {
+                as_written(story, place, amount, doubt, charge)?;
+                self.as_billed(call, story, doubt, charge)
             }
             // Its reservation was lost with the power: only where it is not made durable first can it have been billed.
             (None, None) if story.marks.is_empty() => {
                 let excused = self.durable == Durable::Later;
-                holds(Rule::Charged, !billed || excused, || format!("{call_id} was billed and is forgotten"))
+                holds(Rule::Charged, !billed || excused, || {
+                    format!("{} was billed and is forgotten", told(call))
+                })
             }
             (Some((_, Mark::Voided)), None) => {
-                holds(Rule::Charged, !billed, || format!("{call_id} was billed and is void"))
+                holds(Rule::Charged, !billed, || format!("{} was billed and is void", told(call)))
             }
-            _ => Err(Violation::new(Rule::Charged, format!("{call_id}: {story:?} has {charge:?}"))),
+            _ => Err(Violation::new(Rule::Charged, format!("{}: {story:?} has {charge:?}", told(call)))),
         }
     }
 
     /// What the provider says.
-    fn as_billed(&self, call_id: CallId, story: &Story, doubt: Doubt, charge: &Deduction) -> Checked {
-        let (amount, answered) = (charge.amount_nanos.get(), self.provider.answered.get(&call_id));
+    fn as_billed(&self, call: CallPart, story: &Story, doubt: Doubt, charge: &Deduction) -> Checked {
+        let (amount, answered) = (charge.amount_nanos.get(), self.provider.answered.get(&call));
         let right = match doubt {
             Doubt::Answered => answered == Some(&amount),
             Doubt::Unanswered => answered.is_none() && amount == 0,
             Doubt::Died => amount == cost(story.progress()).get().min(story.reserved()),
         };
         holds(Rule::Charged, right, || {
-            format!(
-                "{call_id} is charged {amount} ({doubt:?}), the provider's bill is {answered:?}: {story:?}"
-            )
+            let name = told(call);
+            format!("{name} is charged {amount} ({doubt:?}), the provider's bill is {answered:?}: {story:?}")
         })?;
         let named = |number| {
             let of = |attempt: &&Attempt| attempt.attempt == number;
@@ -77,20 +83,21 @@ impl World<'_> {
             found.is_some_and(|attempt| attempt.outcome != AttemptOutcome::Unbilled)
         };
         let excused = story.torn && self.durable == Durable::Later;
-        holds(Rule::Attempts, excused || self.provider.attempts(call_id).all(named), || {
-            format!("{call_id} does not name every attempt that was billed: {:?}", charge.attempts)
+        holds(Rule::Attempts, excused || self.provider.attempts(call).all(named), || {
+            format!("{} does not name every attempt that was billed: {:?}", told(call), charge.attempts)
         })
     }
 }
 
 /// What the journal says.
-fn as_written(story: &Story, seq: u64, amount: u64, doubt: Doubt, charge: &Deduction) -> Checked {
+fn as_written(story: &Story, place: Place, amount: u64, doubt: Doubt, charge: &Deduction) -> Checked {
     let has = |flag| charge.flags.contains(&flag);
     // An account that was drawn on twice is named once for each of its leases.
     let charged = charge.charges.iter().map(|charge| charge.suspense_of.unwrap_or(charge.account_id));
     let mut charged: Vec<_> = charged.collect();
     charged.dedup();
-    let right = charge.seq == seq
+    let stands = (charge.journal_id, charge.seq);
+    let right = (stands == place || story.carried.contains(&stands))
         && charge.amount_nanos.get() == amount
         && charge.reserved_nanos.get() == story.reserved()
         && charged == story.accounts

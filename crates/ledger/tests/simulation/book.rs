@@ -125,8 +125,10 @@ impl Book {
 impl Shadow {
     /// Holds a grant against what there is: on every account, or on none.
     pub(crate) fn grant(&mut self, ask: &Ask, answer: &Result<Vec<Grant>, GrantError>) -> Checked {
-        let gives =
-            |scope: &ScopeAsk| self.books.get(&scope.account_id).is_some_and(|book| book.gives(scope));
+        let gives = |scope: &ScopeAsk| {
+            let book = self.books.get(&scope.account_id);
+            book.is_some_and(|book| book.gives(scope)) && !self.closed.contains(&scope.lease_id)
+        };
         let (all, mut scopes) = (ask.scopes.iter().all(gives), ask.scopes.clone());
         match answer {
             Ok(grants) if all && grants.len() == scopes.len() => {

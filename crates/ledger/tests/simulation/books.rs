@@ -1,7 +1,9 @@
 //! The real ledger: its log, its read model and its SQL, in a database of its own.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -9,7 +11,7 @@ use std::{
 };
 
 use domain::{
-    AccountId, Aggregate, Log, TimeStamp,
+    AccountId, Aggregate, JournalId, Log, TimeStamp,
     account::{Account, AccountCommand, AccountEvent, AccountRefusal, Deduction},
     price_list::{LIST_ID, PriceList, PriceListEvent},
 };
@@ -18,7 +20,7 @@ use eventlog::{
     stream_name,
 };
 use ledger::{
-    AuditOptions, Bank, BankOptions,
+    AuditOptions, Bank, BankClock as _, BankOptions,
     accounts::{self, Accounts},
     audit,
 };
@@ -50,20 +52,31 @@ impl eventlog::Clock for Wall {
     }
 }
 
-/// Every look at it is a minute after the last: nodes of seeds that are over share nothing with those of this one.
+/// How long the ledger's process has lived.
 #[derive(Debug, Default)]
-struct Minutes(AtomicU64);
+struct Life(AtomicU64);
 
-impl ledger::BankClock for Minutes {
+impl ledger::BankClock for Life {
     fn monotonic_ms(&self) -> u64 {
-        self.0.fetch_add(60_000, Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed)
     }
 }
 
+/// How far apart two seeds are by the wall clock, in microseconds: more than it is set within one.
+const SEED_MICROS: i64 = 20_000_000_000;
+/// How far apart they are in the life of the ledger's process, in milliseconds: nodes of seeds that are over share
+/// nothing with those of this one.
+const SEED_MS: u64 = 10_000_000;
+
 /// One database. Seeds use it one after the other, each with accounts of its own.
 pub(crate) struct Books {
-    pub(crate) bank: Bank,
     pub(crate) wall: Arc<Wall>,
+    bank: Bank,
+    life: Arc<Life>,
+    /// When each journal was last heard of.
+    heard: RefCell<BTreeMap<JournalId, u64>>,
+    /// Where the wall clock of the last seed began.
+    epoch: Cell<i64>,
     log: EventLog,
     _appender: JoinSet<()>,
     dir: TempDir,
@@ -71,7 +84,9 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) async fn open() -> Checked<Self> {
-        let dir = TempDir::new()?;
+        // What a database does to be durable takes most of the time, and is not what this is about.
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
         let wall = Arc::new(Wall::default());
         let options = LogOptions {
             clock: wall.clone(),
@@ -82,10 +97,42 @@ impl Books {
         let (log, appender) = EventLog::open(&dir.path().join("ledger.db"), options).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(appender.run());
-        let bank = Bank::open(log.clone(), BankOptions::new(Arc::new(Minutes::default()))).await?;
-        let books = Self { bank, wall, log, _appender: tasks, dir };
+        let life = Arc::new(Life::default());
+        let bank = Bank::open(log.clone(), BankOptions::new(life.clone())).await?;
+        let (heard, epoch) = (RefCell::default(), Cell::new(0));
+        let books = Self { wall, bank, life, heard, epoch, log, _appender: tasks, dir };
         books.price().await?;
         Ok(books)
+    }
+
+    /// Another seed begins: what the one before left of the clocks must not matter. Says where the wall clock stands.
+    pub(crate) fn begin(&self) -> i64 {
+        self.epoch.set(self.epoch.get() + SEED_MICROS);
+        self.wall.set(self.epoch.get());
+        self.live_ms(SEED_MS);
+        self.epoch.get()
+    }
+
+    /// The ledger's process lives so much longer.
+    pub(crate) fn live_ms(&self, ms: u64) {
+        self.life.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// The ledger, which hears of a journal by this.
+    pub(crate) fn hears(&self, journal_id: JournalId) -> &Bank {
+        self.heard.borrow_mut().insert(journal_id, self.life.monotonic_ms());
+        &self.bank
+    }
+
+    /// The ledger, for its own work.
+    pub(crate) const fn bank(&self) -> &Bank {
+        &self.bank
+    }
+
+    /// For how long nothing was heard of a journal.
+    pub(crate) fn silent_ms(&self, journal_id: JournalId) -> u64 {
+        let heard_ms = self.heard.borrow().get(&journal_id).copied().unwrap_or(0);
+        self.life.monotonic_ms() - heard_ms
     }
 
     /// Sets the price of the only model.

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ledger::{LedgerPort, record::Record, step::Input};
+use ledger::{
+    LedgerPort,
+    record::{CallPart, Record},
+    step::Input,
+};
 
 use super::{
+    facts::told,
     rule::{Checked, Rule, holds},
     world::{NODES, World},
 };
@@ -19,7 +24,7 @@ impl World<'_> {
                 format!("node {k} does not have record {} that the ledger knows", known.seq)
             })?;
             if self.touched {
-                let cursor = self.books.bank.cursor(journal_id).await?.cursor;
+                let cursor = self.books.hears(journal_id).cursor(journal_id).await?.cursor;
                 let what = || format!("node {k} is known up to {cursor:?}, and should be up to {known:?}");
                 holds(Rule::Cursors, cursor == known, what)?;
             }
@@ -29,25 +34,6 @@ impl World<'_> {
             self.shadow.check(&self.books.accounts(&ids).await?)?;
         }
         self.touched = false;
-        Ok(())
-    }
-
-    /// I2 at the node: what was just reserved draws on leases that may be spent, or on accounts without a limit.
-    pub(crate) fn is_covered(&mut self, k: usize) -> Checked {
-        let (now_ms, last) = (self.nodes[k].boot_ms, self.nodes[k].disk.seq());
-        let Some(framed) = self.nodes[k].disk.framed(last, last).pop() else { return Ok(()) };
-        let scopes = match Record::decode(&framed.payload)? {
-            Record::Reserve(facts) => facts.scopes,
-            Record::Extend { extension, .. } => extension.scopes,
-            _ => return Ok(()),
-        };
-        for scope in &scopes {
-            let covered = match scope.lease_id {
-                Some(lease_id) => self.usable.get(&lease_id).is_some_and(|until| now_ms < *until),
-                None => self.shadow.book(scope.account_id)?.further.is_none(),
-            };
-            holds(Rule::Overspent, covered, || format!("node {k} reserves on {scope:?} at {now_ms} ms"))?;
-        }
         Ok(())
     }
 
@@ -63,6 +49,10 @@ impl World<'_> {
             }
         }
         self.finish_calls()?;
+        self.finish_jobs().await?;
+        while !self.late.is_empty() && !self.dice.once_in(3) {
+            self.late_question().await?;
+        }
         for k in 0..NODES {
             self.take(k, Input::Recall { accounts: Vec::new() })?;
             self.node(k).disk.sync();
@@ -71,6 +61,10 @@ impl World<'_> {
         while !self.wire.is_empty() {
             self.deliver().await?;
         }
+        while !self.late.is_empty() {
+            self.late_question().await?;
+        }
+        self.departed_come_home().await?;
         self.touched = true;
         self.check().await?;
         let out: u64 = self.shadow.books.values().map(super::book::Book::pending).sum();
@@ -86,12 +80,12 @@ impl World<'_> {
         let mut ended = BTreeSet::new();
         for node in &self.nodes {
             for record in node.disk.records()? {
-                let call_id = match record {
-                    Record::Settle(settlement) => settlement.facts.call_id,
-                    Record::Void { call } => call.call_id,
+                let call = match record {
+                    Record::Settle(settlement) => CallPart::of(&settlement.facts),
+                    Record::Void { call } => call,
                     _ => continue,
                 };
-                holds(Rule::EndsOnce, ended.insert(call_id), || format!("{call_id} ends twice"))?;
+                holds(Rule::EndsOnce, ended.insert(call), || format!("{} ends twice", told(call)))?;
             }
         }
         Ok(())

@@ -4,16 +4,14 @@
 use domain::JournalId;
 use ledger::{
     Cursor, Link,
+    chain::{self, Place},
     journal::Framed,
     record::{Record, RecordError},
 };
 
 use super::dice::Dice;
 
-const LENGTH_BYTES: usize = 4;
-const HASH_BYTES: usize = 32;
-
-/// A journal on it, framed as the real one: length, payload, link.
+/// A journal on it, in the frames of the real one.
 pub(crate) struct Disk {
     pub(crate) journal_id: JournalId,
     bytes: Vec<u8>,
@@ -22,6 +20,14 @@ pub(crate) struct Disk {
     frames: Vec<Framed>,
     /// Where each frame ends.
     ends: Vec<usize>,
+}
+
+/// What a power loss leaves.
+pub(crate) struct Left {
+    /// Whether something stands at the end that is no record.
+    pub(crate) torn: bool,
+    /// How many records are as they were written.
+    pub(crate) whole: u64,
 }
 
 impl Disk {
@@ -33,10 +39,7 @@ impl Disk {
     pub(crate) fn append(&mut self, record: &Record) -> Result<u64, RecordError> {
         let payload = record.encode()?;
         let link = self.end().link.next(&payload);
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&payload);
-        self.bytes.extend_from_slice(&link.0);
+        chain::push(&mut self.bytes, &payload, &link);
         self.ends.push(self.bytes.len());
         self.frames.push(Framed { seq: self.seq() + 1, payload, link });
         Ok(self.seq())
@@ -86,8 +89,8 @@ impl Disk {
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
-    /// The machine loses power; says whether a record was torn or spoilt.
-    pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> bool {
+    /// The machine loses power.
+    pub(crate) fn lose_power(&mut self, dice: &mut Dice) -> Left {
         // Somewhere between two records, or within one.
         let kept = dice.between(self.durable_seq(), self.seq());
         let end = |count: u64| {
@@ -97,14 +100,16 @@ impl Disk {
         let next = end(kept + 1).unwrap_or(whole);
         let left = if dice.once_in(2) { whole } else { whole + dice.index(next - whole + 1) };
         self.bytes.truncate(left);
-        if left > self.durable && dice.once_in(4) {
-            let spoilt = self.durable + dice.index(left - self.durable);
-            self.bytes[spoilt] ^= 1 << dice.below(8);
+        let mut right = left;
+        if left > self.durable && dice.once_in(2) {
+            right = self.durable + dice.index(left - self.durable);
+            self.bytes[right] ^= 1 << dice.below(8);
         }
+        let whole = self.ends.partition_point(|end| *end <= right) as u64;
         self.read();
         let torn = self.ends.last().copied().unwrap_or(0) < self.bytes.len();
         self.durable = self.bytes.len();
-        torn
+        Left { torn, whole }
     }
 
     /// A process opens the journal: what is no record at its end is cut off.
@@ -118,20 +123,11 @@ impl Disk {
     /// Finds the records anew, from the bytes alone.
     fn read(&mut self) {
         (self.frames, self.ends) = (Vec::new(), Vec::new());
-        let (mut rest, mut link) = (self.bytes.as_slice(), Link::default());
-        while let Some((payload, after)) = frame(rest, link) {
-            link = link.next(payload);
+        let (mut at, mut link) = (0, Link::default());
+        while let Place::Frame { payload, link: next } = chain::read(&self.bytes[at..], &link) {
+            (at, link) = (at + chain::frame_bytes(payload.len()), next);
             self.frames.push(Framed { seq: self.frames.len() as u64 + 1, payload: payload.to_owned(), link });
-            self.ends.push(self.bytes.len() - after.len());
-            rest = after;
+            self.ends.push(at);
         }
     }
-}
-
-/// The payload at the start of `bytes` and what follows it, where that continues the chain.
-fn frame(bytes: &[u8], before: Link) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
-    let (payload, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let (hash, rest) = rest.split_first_chunk::<HASH_BYTES>()?;
-    (Link(*hash) == before.next(payload)).then_some((payload, rest))
 }

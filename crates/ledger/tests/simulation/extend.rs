@@ -1,10 +1,13 @@
 //! A call that outgrows what was set aside for it.
 
-use domain::{CallId, Nanos, account::EXTENSIONS_MAX};
-use ledger::step::{Input, Reply};
+use domain::{Nanos, account::EXTENSIONS_MAX};
+use ledger::{
+    record::CallPart,
+    step::{Input, Reply},
+};
 
 use super::{
-    calls::whole,
+    facts::told,
     rule::{Checked, Rule, holds},
     story::Mark,
     world::World,
@@ -12,8 +15,8 @@ use super::{
 
 impl World<'_> {
     /// Sets more aside, from the leases at hand: whichever have room.
-    pub(crate) fn extend(&mut self, call_id: CallId) -> Checked {
-        let Some(story) = self.stories.get(&call_id) else { return Ok(()) };
+    pub(crate) fn extend(&mut self, call: CallPart) -> Checked {
+        let Some(story) = self.stories.get(&call) else { return Ok(()) };
         let (k, extensions) = (story.node, story.extensions());
         if extensions >= EXTENSIONS_MAX {
             return Ok(());
@@ -21,7 +24,7 @@ impl World<'_> {
         let (floor, now_ms) = (self.dice.between(1, 20), self.nodes[k].boot_ms);
         let amount = floor + self.dice.below(40);
         let (least, most) = (Nanos::new(floor)?, Nanos::new(amount)?);
-        let input = Input::Extend { call: whole(call_id), amount: most, floor: least, now_ms };
+        let input = Input::Extend { call, amount: most, floor: least, now_ms };
         let Reply::Reserved(more) = self.take(k, input)? else {
             self.saw("an extension refused");
             return Ok(());
@@ -29,9 +32,9 @@ impl World<'_> {
         holds(Rule::Overspent, (least..=most).contains(&more), || {
             format!("{more} is not in {floor}..={amount}")
         })?;
-        self.say(|| format!("node {k}: {call_id} is extended by {more}"));
+        self.say(|| format!("node {k}: {} is extended by {more}", told(call)));
         self.saw("an extension");
-        self.mark(call_id, Mark::Extended(more.get()));
+        self.mark(call, Mark::Extended(more.get()));
         self.is_covered(k)
     }
 }

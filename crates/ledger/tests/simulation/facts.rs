@@ -1,11 +1,12 @@
 //! Names, prices and facts: each seed has ids of its own, so that seeds can share a database.
 
 use domain::{
-    AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, JournalId, LeaseId, ModelName, Nanos,
-    UserId,
+    AccountId, ApiTokenId, CallId, ChannelId, ChannelKeyId, GroupName, HoldId, JournalId, LeaseId, ModelName,
+    Nanos, UserId,
     account::{Attempt, AttemptOutcome, CallFacts, Mode, Scope},
     price::{Pinned, Price, PriceSource, Rates, Usage},
 };
+use ledger::record::CallPart;
 use uuid::Uuid;
 
 use super::rule::Checked;
@@ -38,6 +39,14 @@ impl Ids {
         JournalId(self.id(4, number))
     }
 
+    pub(crate) const fn hold(self, number: u64) -> HoldId {
+        HoldId(self.id(6, number))
+    }
+
+    pub(crate) const fn job(self, number: u64) -> CallId {
+        CallId(self.id(7, number))
+    }
+
     pub(crate) const fn user(self) -> UserId {
         UserId(self.id(5, 0))
     }
@@ -66,11 +75,11 @@ pub(crate) fn cost(output_tokens: u64) -> Nanos {
 }
 
 /// A call on these accounts, nothing reserved yet.
-pub(crate) fn facts(ids: Ids, number: u64, accounts: &[AccountId]) -> Checked<CallFacts> {
+pub(crate) fn facts(ids: Ids, call: CallPart, accounts: &[AccountId]) -> Checked<CallFacts> {
     let scope = |account_id: &AccountId| Scope { account_id: *account_id, lease_id: None };
     Ok(CallFacts {
-        call_id: ids.call(number),
-        part: 0,
+        call_id: call.call_id,
+        part: call.part,
         user_id: ids.user(),
         token_id: ApiTokenId(Uuid::from_u128(8)),
         scopes: accounts.iter().map(scope).collect(),
@@ -85,6 +94,11 @@ pub(crate) fn facts(ids: Ids, number: u64, accounts: &[AccountId]) -> Checked<Ca
         extensions: Vec::new(),
         started_at: domain::TimeStamp::default(),
     })
+}
+
+/// A part of a call, for people.
+pub(crate) fn told(call: CallPart) -> String {
+    format!("{} part {}", call.call_id, call.part)
 }
 
 /// A try that is about to be sent.

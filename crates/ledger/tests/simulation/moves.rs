@@ -1,14 +1,14 @@
 //! What happens next, as the dice fall.
 
 use domain::{
-    CallId, Nanos,
+    AccountId, LeaseId, Nanos,
     account::{AccountCommand, LeaseEnd},
 };
-use ledger::{record::Record, step::Input};
+use ledger::{record::CallPart, step::Input};
 
 use super::{
-    mutant::Mutant,
     rule::Checked,
+    slip::Slip,
     world::{NODES, World},
 };
 
@@ -16,34 +16,34 @@ impl World<'_> {
     /// One step.
     pub(crate) async fn step(&mut self) -> Checked {
         let k = self.dice.index(NODES);
-        let moves = if self.calm { 60 } else { 65 };
+        let moves = if self.calm { 75 } else { 80 };
         match self.dice.below(moves) {
-            0..5 => self.upload_in_background(k).await,
-            5..11 => self.deliver().await,
-            11 => self.administer().await,
-            12 => self.reclaim().await,
-            13 => {
+            0..8 => self.upload_in_background(k).await,
+            8..18 => self.deliver().await,
+            18 => self.administer().await,
+            19 => self.reclaim().await,
+            20 => {
                 self.set_wall();
                 Ok(())
             }
-            60..62 => {
-                self.lose_power(k);
-                Ok(())
-            }
+            67..71 => self.some_job().await,
+            71..73 => self.tend().await,
+            73..75 => self.late_question().await,
+            75..77 => self.lose_power(k),
             _ if self.nodes[k].process.is_none() => self.restart(k).await,
-            14..26 => self.reserve(k).await,
-            26..46 => self.some_call_goes_on(),
-            46..54 => self.answer(k).await,
-            54..58 => self.time_passes(k),
-            58 => {
+            21..33 => self.reserve(k).await,
+            33..53 => self.some_call_goes_on(),
+            53..61 => self.answer(k).await,
+            61..65 => self.time_passes(k),
+            65 => {
                 self.say(|| format!("node {k}: gives back what is idle"));
                 self.take(k, Input::Recall { accounts: Vec::new() }).map(drop)
             }
-            59 => {
+            66 => {
                 self.node(k).disk.sync();
                 Ok(())
             }
-            62 => self.die_giving_back(k),
+            77 => self.die_giving_back(k),
             _ => {
                 self.kill(k);
                 Ok(())
@@ -52,18 +52,18 @@ impl World<'_> {
     }
 
     /// Calls that are open on a node that is up.
-    fn open_calls(&self) -> Vec<CallId> {
+    fn open_calls(&self) -> Vec<CallPart> {
         let up = |node: usize| self.nodes[node].process.is_some();
         let open = self.stories.iter().filter(|(_, story)| story.is_open() && up(story.node));
-        open.map(|(call_id, _)| *call_id).collect()
+        open.map(|(call, _)| *call).collect()
     }
 
     fn some_call_goes_on(&mut self) -> Checked {
         let open = self.open_calls();
-        let Some(call_id) = self.dice.pick(&open) else { return Ok(()) };
+        let Some(call) = self.dice.pick(&open) else { return Ok(()) };
         for _ in 0..self.dice.between(1, 3) {
-            if self.stories.get(&call_id).is_some_and(super::story::Story::is_open) {
-                self.advance(call_id)?;
+            if self.stories.get(&call).is_some_and(super::story::Story::is_open) {
+                self.advance(call)?;
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl World<'_> {
             if open.is_empty() {
                 return Ok(());
             }
-            open.into_iter().try_for_each(|call_id| self.advance(call_id))?;
+            open.into_iter().try_for_each(|call| self.advance(call))?;
         }
     }
 
@@ -84,7 +84,7 @@ impl World<'_> {
         if self.nodes[k].process.is_none() {
             return Ok(());
         }
-        if self.dice.once_in(2) && self.mutant != Some(Mutant::UploadUnsynced) {
+        if self.dice.once_in(2) && self.slip != Some(Slip::UploadUnsynced) {
             self.node(k).disk.sync();
         }
         self.upload(k).await
@@ -96,27 +96,16 @@ impl World<'_> {
         self.node(k).boot_ms += ms;
         let now_ms = self.nodes[k].boot_ms;
         self.say(|| format!("node {k}: it is {now_ms} ms"));
-        if self.mutant == Some(Mutant::CloseInUse) {
-            self.close_in_use(k)?;
-        }
         if self.dice.once_in(2) {
             return Ok(());
         }
         self.take(k, Input::Tick { now_ms }).map(drop)
     }
 
-    fn close_in_use(&mut self, k: usize) -> Checked {
-        let journal_id = self.nodes[k].disk.journal_id;
-        for (account_id, lease_id) in self.shadow.open_leases(journal_id) {
-            self.write(k, Record::Close { account_id, lease_id })?;
-        }
-        Ok(())
-    }
-
     /// Somebody sets the clock of the ledger's machine, to before or after.
-    fn set_wall(&mut self) {
+    pub(crate) fn set_wall(&mut self) {
         let micros = i64::try_from(self.dice.below(10_000_000_000)).unwrap_or(0);
-        self.books.wall.set(micros);
+        self.books.wall.set(self.epoch + micros);
         self.say(|| format!("the ledger's clock is set to {micros}"));
     }
 
@@ -147,11 +136,17 @@ impl World<'_> {
 
     /// The ledger takes a lease back, whether or not its node still spends it: clocks may be wrong, and lines cut.
     async fn reclaim(&mut self) -> Checked {
-        let k = self.dice.index(NODES);
-        let leases = self.shadow.open_leases(self.nodes[k].disk.journal_id);
+        let mut journals = self.departed.clone();
+        journals.extend(self.nodes.iter().map(|node| node.disk.journal_id));
+        let Some(journal_id) = self.dice.pick(&journals) else { return Ok(()) };
+        let leases = self.shadow.open_leases(journal_id);
         let Some((id, lease_id)) = self.dice.pick(&leases) else { return Ok(()) };
-        self.say(|| format!("the ledger reclaims {lease_id} of {id}"));
         self.saw("a reclaimed lease");
+        self.take_back(id, lease_id).await
+    }
+
+    pub(crate) async fn take_back(&mut self, id: AccountId, lease_id: LeaseId) -> Checked {
+        self.say(|| format!("the ledger reclaims {lease_id} of {id}"));
         self.shadow.book(id)?.reclaim(lease_id);
         self.touched = true;
         let end = LeaseEnd::Reclaimed;

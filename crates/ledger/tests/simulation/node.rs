@@ -12,7 +12,7 @@ use super::disk::Disk;
 pub(crate) struct Node {
     pub(crate) disk: Disk,
     pub(crate) process: Option<Process>,
-    /// What a process held that died, for the mutant that goes on with it.
+    /// What a process held that died, for the slip that goes on with it.
     pub(crate) ghost: NodeState,
     /// How often it was switched on.
     pub(crate) boots: u32,
@@ -40,6 +40,12 @@ pub(crate) struct Wish {
     pub(crate) amount: Nanos,
     /// What it can make do with.
     pub(crate) floor: Nanos,
+}
+
+/// A question that takes its time.
+pub(crate) struct Late {
+    pub(crate) node: usize,
+    pub(crate) ask: Ask,
 }
 
 /// Quota that the ledger was asked for.

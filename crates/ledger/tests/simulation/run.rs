@@ -4,19 +4,20 @@ use std::{fmt, ops::Range};
 
 use super::{
     books::Books,
-    mutant::Mutant,
     rule::{Checked, Rule, Violation},
+    slip::Slip,
     world::{Seen, World},
 };
 
-const SEEDS: u64 = if cfg!(feature = "soak") { 2_000 } else { 200 };
+/// How many seeds are run where nothing else is said.
+pub(crate) const SEEDS: u64 = if cfg!(feature = "soak") { 2_000 } else { 200 };
 /// How many seeds are run one after the other in one database.
-const SHARE: u64 = 20;
+const SHARE: u64 = 10;
 /// How many databases are in use at once: while one waits for its disk, another goes on.
 const BOOKS: u64 = 4;
-const STEPS: usize = 70;
-/// How many seeds a mutant may survive.
-const MUTANT_SEEDS: u64 = 200;
+pub(crate) const STEPS: usize = 70;
+/// How many seeds it may take until something wrong is noticed.
+const SURVIVES_MAX: u64 = 60;
 
 /// A seed that broke a rule.
 #[derive(Debug)]
@@ -33,9 +34,9 @@ impl fmt::Display for Failure {
 }
 
 /// One seed, from its first step until everything has come to rest: what was seen, and the trace.
-pub(crate) async fn run(books: &Books, seed: u64, mutant: Option<Mutant>) -> Result<(Seen, String), Failure> {
+pub(crate) async fn run(books: &Books, seed: u64, slip: Option<Slip>) -> Result<(Seen, String), Failure> {
     let fails = |trace| move |broken| Failure { seed, broken, trace };
-    let mut world = World::new(books, seed, mutant).await.map_err(fails(String::new()))?;
+    let mut world = World::new(books, seed, slip).await.map_err(fails(String::new()))?;
     let lived = live(&mut world).await;
     let trace = world.told();
     lived.map_err(fails(trace.clone()))?;
@@ -69,11 +70,11 @@ fn add(seen: &mut Seen, more: Seen) {
     }
 }
 
-pub(crate) async fn every_seed() -> Result<Seen, Failure> {
+pub(crate) async fn every_seed(seeds: u64) -> Result<Seen, Failure> {
     let mut seen = Seen::new();
-    for first in (0..SEEDS).step_by(usize::try_from(SHARE * BOOKS).unwrap_or(1)) {
-        let starts = (0..BOOKS).map(|nth| first + nth * SHARE).filter(|start| *start < SEEDS);
-        let shares = starts.map(|start| all_hold(start..SEEDS.min(start + SHARE)));
+    for first in (0..seeds).step_by(usize::try_from(SHARE * BOOKS).unwrap_or(1)) {
+        let starts = (0..BOOKS).map(|nth| first + nth * SHARE).filter(|start| *start < seeds);
+        let shares = starts.map(|start| all_hold(start..seeds.min(start + SHARE)));
         for share in futures_util::future::join_all(shares).await {
             add(&mut seen, share?);
         }
@@ -81,16 +82,16 @@ pub(crate) async fn every_seed() -> Result<Seen, Failure> {
     Ok(seen)
 }
 
-/// The first seed that a mutant fails.
-pub(crate) async fn caught(mutant: Mutant) -> Result<Failure, Failure> {
-    for first in (0..MUTANT_SEEDS).step_by(usize::try_from(SHARE).unwrap_or(1)) {
+/// The first seed that fails where something is wrong.
+pub(crate) async fn first_failure(slip: Option<Slip>) -> Result<Failure, Failure> {
+    for first in (0..SURVIVES_MAX).step_by(usize::try_from(SHARE).unwrap_or(1)) {
         let books = books().await?;
         for seed in first..first + SHARE {
-            if let Err(failure) = run(&books, seed, Some(mutant)).await {
+            if let Err(failure) = run(&books, seed, slip).await {
                 return Ok(failure);
             }
         }
     }
-    let survived = Violation::new(Rule::Machinery, format!("{mutant:?} was not caught"));
-    Err(Failure { seed: MUTANT_SEEDS, broken: survived, trace: String::new() })
+    let survived = Violation::new(Rule::Machinery, format!("nothing is noticed in {SURVIVES_MAX} seeds"));
+    Err(Failure { seed: SURVIVES_MAX, broken: survived, trace: String::new() })
 }

@@ -24,6 +24,8 @@ pub(crate) struct Shadow {
     pub(crate) books: BTreeMap<AccountId, Book>,
     cursors: BTreeMap<JournalId, Cursor>,
     ended: BTreeSet<CallPart>,
+    /// Leases that were given back, also such as were never granted.
+    pub(crate) closed: BTreeSet<LeaseId>,
 }
 
 impl Shadow {
@@ -75,13 +77,18 @@ impl Shadow {
                 }
             }
             Record::Close { account_id, lease_id } => {
+                self.closed.insert(lease_id);
                 self.books.get_mut(&account_id).map(|book| book.leases.remove(&lease_id));
             }
             _ => {}
         }
     }
 
-    fn settle(&mut self, settlement: &Settlement) {
+    pub(crate) fn has_ended(&self, call: CallPart) -> bool {
+        self.ended.contains(&call)
+    }
+
+    pub(crate) fn settle(&mut self, settlement: &Settlement) {
         if !self.ended.insert(CallPart::of(&settlement.facts)) {
             return;
         }
@@ -116,7 +123,7 @@ impl Shadow {
 
 /// What is charged to each lease of one account, and what was set aside there: first come, first charged, and what is
 /// more than all of it to the first.
-fn spread(settlement: &Settlement, scope: usize) -> Vec<(Option<LeaseId>, u64, u64)> {
+pub(crate) fn spread(settlement: &Settlement, scope: usize) -> Vec<(Option<LeaseId>, u64, u64)> {
     let facts = &settlement.facts;
     let extensions = &facts.extensions;
     let later = |extension: &Extension| (extension.scopes[scope].lease_id, extension.amount.get());

@@ -1,5 +1,6 @@
 //! What a node does when it is opened, after whatever became of the process before.
 
+use domain::JournalId;
 use ledger::{
     LedgerPort,
     record::{CallPart, Record},
@@ -7,7 +8,8 @@ use ledger::{
 };
 
 use super::{
-    mutant::Mutant,
+    anew::Departure,
+    facts::told,
     node::Process,
     rule::{Checked, Rule, holds},
     story::{Doubt, Mark},
@@ -16,7 +18,7 @@ use super::{
 
 /// Whether a start may be cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
+pub(crate) enum Start {
     Sure,
     Shaky,
 }
@@ -39,22 +41,28 @@ impl World<'_> {
         self.saw("a start");
         let mut replay = Replay::default();
         self.node(k).disk.open()?.into_iter().for_each(|record| replay.take(record));
-        // It was booted once, as far as this mutant knows.
-        let boots = if self.mutant == Some(Mutant::TrustAfterPowerLoss) { 1 } else { self.nodes[k].boots };
-        let (boot_id, at) = (format!("boot {boots}"), self.books.wall.now());
+        let (boot_id, at) = (format!("boot {}", self.nodes[k].boots), self.books.wall.now());
+        let leases_of = self.nodes[k].disk.journal_id;
+        let departure = self.departs(k, start)?;
         for ending in replay.endings(&boot_id, at) {
-            if self.dies(start) {
+            // Another journal is made whole before it takes the old one's place.
+            if departure.is_none() && self.dies(start) {
                 return Ok(None);
             }
-            self.end_anew(k, ending)?;
+            self.ends_after_all(k, &ending)?;
         }
-        self.write(k, Record::Started { boot_id, at })?;
+        if departure.is_some() {
+            self.node(k).disk.sync();
+        }
+        self.nothing_is_open(k)?;
+        self.write(k, &Record::Started { boot_id, at })?;
         if self.dies(start) {
             return Ok(None);
         }
         self.node(k).disk.sync();
         self.bring_home(k).await?;
-        if self.give_back_old(k, start).await?.is_none() {
+        let holds_leases = departure != Some(Departure::Forked);
+        if holds_leases && self.give_back_old(k, leases_of, start).await?.is_none() {
             return Ok(None);
         }
         self.say(|| format!("node {k}: is up"));
@@ -64,16 +72,15 @@ impl World<'_> {
     }
 
     /// The leases of the process before, as the ledger knows them, go home behind its charges.
-    async fn give_back_old(&mut self, k: usize, start: Start) -> Checked<Option<()>> {
-        let journal_id = self.nodes[k].disk.journal_id;
-        let leases = self.books.bank.open_leases(journal_id).await?;
+    async fn give_back_old(&mut self, k: usize, journal_id: JournalId, start: Start) -> Checked<Option<()>> {
+        let leases = self.books.hears(journal_id).open_leases(journal_id).await?;
         let expected = self.shadow.open_leases(journal_id);
         holds(Rule::Balances, leases == expected, || format!("node {k} has {leases:?}, not {expected:?}"))?;
         for (account_id, lease_id) in leases {
             if self.dies(start) {
                 return Ok(None);
             }
-            self.write(k, Record::Close { account_id, lease_id })?;
+            self.write(k, &Record::Close { account_id, lease_id })?;
             self.saw("a dead process's lease");
         }
         if self.dies(start) {
@@ -87,31 +94,32 @@ impl World<'_> {
         start == Start::Shaky && self.dice.once_in(12)
     }
 
-    fn end_anew(&mut self, k: usize, ending: Record) -> Checked {
-        let ending = match ending {
-            Record::Settle(settlement) if self.mutant == Some(Mutant::VoidInDoubt) => {
-                Record::Void { call: CallPart::of(&settlement.facts) }
-            }
-            other => other,
-        };
-        let (call_id, mark) = match &ending {
+    /// Every call that a process left open has its end now.
+    fn nothing_is_open(&self, k: usize) -> Checked {
+        let mut open = self.stories.iter().filter(|(_, story)| story.node == k && story.is_open());
+        let found = open.next();
+        holds(Rule::Charged, found.is_none(), || format!("node {k} has forgotten {found:?}"))
+    }
+
+    fn ends_after_all(&mut self, k: usize, ending: &Record) -> Checked {
+        let (call, mark) = match ending {
             Record::Settle(settlement) => {
                 let (amount, doubt) = (settlement.amount.get(), Doubt::Died);
-                (settlement.facts.call_id, Mark::Settled { amount, doubt })
+                (CallPart::of(&settlement.facts), Mark::Settled { amount, doubt })
             }
-            Record::Void { call } => (call.call_id, Mark::Voided),
+            Record::Void { call } => (*call, Mark::Voided),
             _ => return Ok(()),
         };
-        self.say(|| format!("node {k}: {call_id} was open, {mark:?}"));
+        self.say(|| format!("node {k}: {} was open, {mark:?}", told(call)));
         let boots = self.nodes[k].boots;
-        let story = self.stories.get(&call_id);
+        let story = self.stories.get(&call);
         let unbilled = story.is_some_and(|story| story.boot == boots && !story.may_be_billed());
         holds(Rule::Charged, !unbilled || mark == Mark::Voided, || {
-            format!("{call_id} was surely not billed, and is not voided")
+            format!("{} was surely not billed, and is not voided", told(call))
         })?;
         self.saw(if mark == Mark::Voided { "void after a crash" } else { "in doubt" });
         self.write(k, ending)?;
-        self.mark(call_id, mark);
+        self.mark(call, mark);
         Ok(())
     }
 }

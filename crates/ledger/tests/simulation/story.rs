@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountId, CallId, account::AttemptOutcome};
+use domain::{AccountId, JournalId, account::AttemptOutcome};
+use ledger::record::CallPart;
 
 /// What was written down of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,10 @@ pub(crate) enum Flight {
     Answers { tokens: u64, seen: u64 },
 }
 
-/// One call.
+/// Where a record stands.
+pub(crate) type Place = (JournalId, u64);
+
+/// One part of a call.
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) node: usize,
@@ -53,8 +57,10 @@ pub(crate) struct Story {
     pub(crate) accounts: Vec<AccountId>,
     /// What was reserved at first.
     pub(crate) reserved_first: u64,
-    /// With the numbers of their records.
-    pub(crate) marks: Vec<(u64, Mark)>,
+    /// With where their records stand.
+    pub(crate) marks: Vec<(Place, Mark)>,
+    /// Where its end was written down once more.
+    pub(crate) carried: Vec<Place>,
     /// Whether a power loss took some of them.
     pub(crate) torn: bool,
     pub(crate) attempts: u32,
@@ -65,7 +71,7 @@ pub(crate) struct Story {
 
 impl Story {
     /// How it ended and which record says so.
-    pub(crate) fn end(&self) -> Option<(u64, Mark)> {
+    pub(crate) fn end(&self) -> Option<(Place, Mark)> {
         let ends = |mark: &Mark| matches!(mark, Mark::Settled { .. } | Mark::Voided);
         self.marks.iter().copied().find(|(_, mark)| ends(mark))
     }
@@ -109,10 +115,10 @@ impl Story {
         (self.flight, self.answered) = (None, None);
     }
 
-    /// Its machine lost power: what came after record `kept` is gone.
-    pub(crate) fn cut(&mut self, kept: u64) {
+    /// Its machine lost power: what came after record `kept` of its journal is gone.
+    pub(crate) fn cut(&mut self, journal_id: JournalId, kept: u64) {
         let before = self.marks.len();
-        self.marks.retain(|(seq, _)| *seq <= kept);
+        self.marks.retain(|((written_to, seq), _)| *written_to != journal_id || *seq <= kept);
         self.torn |= self.marks.len() < before;
         self.left_alone();
     }
@@ -121,17 +127,17 @@ impl Story {
 /// What the provider billed, attempt by attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Provider {
-    pub(crate) billed: BTreeMap<(CallId, u32), u64>,
+    pub(crate) billed: BTreeMap<(CallPart, u32), u64>,
     /// The amount of the attempt that answered.
-    pub(crate) answered: BTreeMap<CallId, u64>,
+    pub(crate) answered: BTreeMap<CallPart, u64>,
 }
 
 impl Provider {
-    pub(crate) fn bills(&mut self, call_id: CallId, attempt: u32, amount: u64) {
-        self.billed.insert((call_id, attempt), amount);
+    pub(crate) fn bills(&mut self, call: CallPart, attempt: u32, amount: u64) {
+        self.billed.insert((call, attempt), amount);
     }
 
-    pub(crate) fn attempts(&self, call_id: CallId) -> impl Iterator<Item = u32> {
-        self.billed.range((call_id, 0)..=(call_id, u32::MAX)).map(|((_, attempt), _)| *attempt)
+    pub(crate) fn attempts(&self, call: CallPart) -> impl Iterator<Item = u32> {
+        self.billed.range((call, 0)..=(call, u32::MAX)).map(|((_, attempt), _)| *attempt)
     }
 }

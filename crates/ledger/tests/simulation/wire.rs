@@ -1,10 +1,11 @@
 //! The way from a node's disk to the ledger: slow, lossy, and apt to deliver twice and out of order.
 
+use domain::JournalId;
 use ledger::{Cursor, IngestError, LedgerPort, journal::Framed};
 
 use super::{
-    mutant::Mutant,
     rule::{Checked, Rule, Violation, holds},
+    slip::Slip,
     world::{Parcel, World},
 };
 
@@ -18,8 +19,8 @@ impl World<'_> {
     pub(crate) async fn upload(&mut self, k: usize) -> Checked {
         let disk = &self.nodes[k].disk;
         let (journal_id, durable, written) = (disk.journal_id, disk.durable_seq(), disk.seq());
-        let known = self.books.bank.cursor(journal_id).await?.cursor.seq;
-        let end = if self.mutant == Some(Mutant::UploadUnsynced) { written } else { durable };
+        let known = self.books.hears(journal_id).cursor(journal_id).await?.cursor.seq;
+        let end = if self.slip == Some(Slip::UploadUnsynced) { written } else { durable };
         let first = match self.dice.below(6) {
             0 => known.saturating_sub(2).max(1),
             1 => known + 2,
@@ -35,7 +36,7 @@ impl World<'_> {
             return Ok(());
         }
         let records = self.nodes[k].disk.framed(first, last);
-        self.wire.push(Parcel { node: k, records });
+        self.wire.push(Parcel { journal_id, records });
         Ok(())
     }
 
@@ -45,24 +46,23 @@ impl World<'_> {
             return Ok(());
         }
         let index = self.dice.index(self.wire.len());
-        let Parcel { node, records } = self.wire.remove(index);
+        let Parcel { journal_id, records } = self.wire.remove(index);
         if self.dice.once_in(3) {
-            self.wire.push(Parcel { node, records: records.clone() });
+            self.wire.push(Parcel { journal_id, records: records.clone() });
         }
-        if self.dice.once_in(20) {
-            return self.forge(node, records).await;
+        if self.dice.once_in(12) {
+            return self.forge(journal_id, records).await;
         }
-        self.ingest(node, records).await
+        self.ingest(journal_id, records).await
     }
 
     /// Hands records to the ledger, and its answer to the shadow.
-    async fn ingest(&mut self, k: usize, records: Vec<Framed>) -> Checked {
-        let journal_id = self.nodes[k].disk.journal_id;
+    async fn ingest(&mut self, journal_id: JournalId, records: Vec<Framed>) -> Checked {
         let known = self.shadow.cursor(journal_id).seq;
         let (first, last) = ends(&records);
-        let answer = self.books.bank.ingest(journal_id, records.clone()).await;
+        let answer = self.books.hears(journal_id).ingest(journal_id, records.clone()).await;
         self.touched = true;
-        self.say(|| format!("node {k}: {first} to {last} arrive: {}", told(&answer)));
+        self.say(|| format!("{first} to {last} of {journal_id} arrive: {}", told(&answer)));
         let expected = self.shadow.ingest(journal_id, &records)?;
         let (same, what) = match (&answer, expected) {
             (Ok(cursor), Some(expected)) if expected.seq == known => (*cursor == expected, "a repeat"),
@@ -79,33 +79,32 @@ impl World<'_> {
     }
 
     /// The last record arrives changed: the ledger notices, unless it does not look at it, and takes nothing of it.
-    async fn forge(&mut self, k: usize, mut records: Vec<Framed>) -> Checked {
+    async fn forge(&mut self, journal_id: JournalId, mut records: Vec<Framed>) -> Checked {
         let (first, last) = ends(&records);
         if let Some(framed) = records.last_mut() {
             let index = self.dice.index(framed.payload.len());
             framed.payload[index] ^= 1 << self.dice.below(8);
         }
-        let journal_id = self.nodes[k].disk.journal_id;
         let known = self.shadow.cursor(journal_id);
-        let answer = self.books.bank.ingest(journal_id, records).await;
+        let answer = self.books.hears(journal_id).ingest(journal_id, records).await;
         self.touched = true;
         self.saw("a forgery");
-        self.say(|| format!("node {k}: {first} to {last} arrive, changed: {}", told(&answer)));
+        self.say(|| format!("{first} to {last} of {journal_id} arrive, changed: {}", told(&answer)));
         let right = match answer {
             Ok(cursor) => last <= known.seq && cursor == known,
             Err(IngestError::Gap { .. }) => first > known.seq + 1,
             Err(IngestError::Fork { seq, .. }) => seq == last && last > known.seq,
             Err(_) => false,
         };
-        holds(Rule::Cursors, right, || format!("record {last} was changed on its way to {k}"))
+        holds(Rule::Cursors, right, || format!("record {last} of {journal_id} was changed on its way"))
     }
 
     /// Everything that is durable goes home, in order and at once.
     pub(crate) async fn bring_home(&mut self, k: usize) -> Checked {
         loop {
             let disk = &self.nodes[k].disk;
-            let (durable, cursor) =
-                (disk.durable_seq(), self.books.bank.cursor(disk.journal_id).await?.cursor);
+            let (journal_id, durable) = (disk.journal_id, disk.durable_seq());
+            let cursor = self.books.hears(journal_id).cursor(journal_id).await?.cursor;
             if self.nodes[k].disk.at(cursor.seq) != Some(cursor) {
                 let what = format!("node {k} does not have record {} that the ledger knows", cursor.seq);
                 return Err(Violation::new(Rule::Cursors, what));
@@ -115,7 +114,7 @@ impl World<'_> {
             }
             let last = durable.min(cursor.seq + 1 + self.dice.below(2 * RECORDS_MAX));
             let records = self.nodes[k].disk.framed(cursor.seq + 1, last);
-            self.ingest(k, records).await?;
+            self.ingest(journal_id, records).await?;
         }
     }
 }

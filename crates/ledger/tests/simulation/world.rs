@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use domain::{AccountId, CallId, LeaseId};
+use domain::{AccountId, HoldId, JournalId};
 use ledger::{
     journal::Framed,
-    record::Record,
+    record::{CallPart, Record},
     step::{Input, Reply},
 };
 
@@ -13,10 +13,13 @@ use super::{
     books::Books,
     dice::Dice,
     facts::Ids,
-    mutant::Mutant,
-    node::Node,
+    jobs::Job,
+    leases::Leases,
+    node::{Late, Node},
+    reserve::Session,
     rule::{Checked, Rule, Violation},
     shadow::Shadow,
+    slip::Slip,
     story::{Mark, Provider, Story},
 };
 
@@ -33,7 +36,7 @@ pub(crate) enum Durable {
 
 /// Records on their way to the ledger.
 pub(crate) struct Parcel {
-    pub(crate) node: usize,
+    pub(crate) journal_id: JournalId,
     pub(crate) records: Vec<Framed>,
 }
 
@@ -44,19 +47,25 @@ pub(crate) struct World<'a> {
     pub(crate) books: &'a Books,
     pub(crate) ids: Ids,
     pub(crate) dice: Dice,
-    pub(crate) mutant: Option<Mutant>,
+    pub(crate) slip: Option<Slip>,
+    /// Where the wall clock stood when this seed began.
+    pub(crate) epoch: i64,
     pub(crate) durable: Durable,
     /// Whether nothing crashes in this seed.
     pub(crate) calm: bool,
     pub(crate) shadow: Shadow,
     pub(crate) nodes: Vec<Node>,
     pub(crate) wire: Vec<Parcel>,
-    pub(crate) stories: BTreeMap<CallId, Story>,
+    /// Questions that have not arrived yet.
+    pub(crate) late: Vec<Late>,
+    /// Journals that were not gone on with.
+    pub(crate) departed: Vec<JournalId>,
+    pub(crate) stories: BTreeMap<CallPart, Story>,
     pub(crate) provider: Provider,
-    pub(crate) calls: u64,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) jobs: BTreeMap<HoldId, Job>,
     pub(crate) leases: u64,
-    /// Until when, by its node's clock, each lease may be spent.
-    pub(crate) usable: BTreeMap<LeaseId, u64>,
+    pub(crate) lent: Leases,
     pub(crate) accounts: Vec<AccountId>,
     /// Whether the ledger was spoken to since it was last checked.
     pub(crate) touched: bool,
@@ -98,35 +107,22 @@ impl World<'_> {
             _ => None,
         });
         for record in output.records {
-            self.write(k, record)?;
+            self.write(k, &record)?;
         }
         Ok(output.reply)
     }
 
     /// Writes one record, and says the number of the last.
-    pub(crate) fn write(&mut self, k: usize, mut record: Record) -> Checked<u64> {
-        if let Record::Settle(settlement) = &mut record {
-            match self.mutant {
-                Some(Mutant::DropSettle) => return Ok(self.nodes[k].disk.seq()),
-                Some(Mutant::DoubleSettle) => {
-                    let other = (k + 1) % NODES;
-                    self.nodes[other].disk.append(&Record::Settle(settlement.clone()))?;
-                }
-                Some(Mutant::FirstLeaseOnly) => settlement.facts.extensions.clear(),
-                Some(Mutant::FirstAccountOnly) => settlement.facts.scopes.truncate(1),
-                _ => {}
-            }
-        }
-        if self.mutant == Some(Mutant::ExtendUnwritten) && matches!(record, Record::Extend { .. }) {
-            return Ok(self.nodes[k].disk.seq());
-        }
-        Ok(self.nodes[k].disk.append(&record)?)
+    pub(crate) fn write(&mut self, k: usize, record: &Record) -> Checked<u64> {
+        self.lent.written(record);
+        Ok(self.nodes[k].disk.append(record)?)
     }
 
     /// Takes down in a call's story what was just written.
-    pub(crate) fn mark(&mut self, call_id: CallId, mark: Mark) {
-        if let Some(story) = self.stories.get_mut(&call_id) {
-            story.marks.push((self.nodes[story.node].disk.seq(), mark));
+    pub(crate) fn mark(&mut self, call: CallPart, mark: Mark) {
+        if let Some(story) = self.stories.get_mut(&call) {
+            let disk = &self.nodes[story.node].disk;
+            story.marks.push(((disk.journal_id, disk.seq()), mark));
         }
     }
 }
