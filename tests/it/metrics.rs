@@ -46,7 +46,7 @@ async fn metrics(api: &ApiClient) -> HashMap<String, f64> {
         (answer.status.as_u16(), answer.header("content-type").unwrap()),
         (200, "text/plain; version=0.0.4; charset=utf-8")
     );
-    lines(&String::from_utf8(answer.body.to_vec()).unwrap())
+    lines(std::str::from_utf8(&answer.body).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
