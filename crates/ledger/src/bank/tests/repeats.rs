@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Ask, LedgerPort,
-    fixtures::{JOURNAL, LIMIT, Ledger, PAYER, facts, nanos, settlement},
+    fixtures::{JOURNAL, LIMIT, Ledger, PAYER, nanos, settlement},
     record::Record,
     step::Grant,
 };
