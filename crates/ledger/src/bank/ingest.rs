@@ -86,7 +86,8 @@ async fn take(
     Ok((after, batch.freed))
 }
 
-/// The records after `known`, decoded, and where the cursor stands after them. Those before it are skipped.
+/// The records after `known` that the ledger acts upon, decoded, and where the cursor stands after all of them. Those
+/// before it are skipped.
 fn continued(
     journal_id: JournalId,
     known: Cursor,
@@ -97,7 +98,7 @@ fn continued(
         return Err(IngestError::Fork { journal_id, seq: framed.seq });
     }
     let mut cursor = known;
-    let mut decoded = Vec::with_capacity(records.len());
+    let mut decoded = Vec::new();
     for framed in records.into_iter().skip_while(|framed| framed.seq <= known.seq) {
         if framed.seq != cursor.seq + 1 {
             return Err(IngestError::Gap { journal_id, known: cursor.seq, first: framed.seq });
@@ -106,12 +107,14 @@ fn continued(
         if link != framed.link {
             return Err(IngestError::Fork { journal_id, seq: framed.seq });
         }
-        let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
-            journal_id,
-            seq: framed.seq,
-            reason: error.to_string(),
-        })?;
-        decoded.push((framed.seq, record));
+        if !Record::is_of_the_node(&framed.payload) {
+            let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
+                journal_id,
+                seq: framed.seq,
+                reason: error.to_string(),
+            })?;
+            decoded.push((framed.seq, record));
+        }
         cursor = Cursor { seq: framed.seq, link };
     }
     Ok((decoded, cursor))
