@@ -55,6 +55,14 @@ pub trait StoredEvent:
         1
     }
 
+    /// Reads a payload of the newest shape.
+    ///
+    /// # Errors
+    /// When it is none.
+    fn read(payload: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(payload)
+    }
+
     /// How payloads of older shapes become payloads of the newest: one step for every version but that one.
     fn upcasts() -> &'static [Upcast] {
         &[]

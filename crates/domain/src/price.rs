@@ -8,6 +8,8 @@ mod usage;
 
 pub mod catalogue;
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,8 +95,8 @@ impl Default for PriceSource {
 /// The price under which a call was reserved: settle, in-doubt and late charges use exactly this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pinned {
-    /// The price.
-    pub price: Price,
+    /// The price, which many calls share.
+    pub price: Arc<Price>,
     /// Where it comes from.
     pub source: PriceSource,
     /// What the caller's group pays of it.

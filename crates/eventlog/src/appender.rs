@@ -60,17 +60,30 @@ impl Appender {
 
 async fn transaction(tx: &mut Tx, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     let before = tx.begin().await?;
-    for job in jobs {
-        let mark = tx.mark();
-        tx.connection().execute("SAVEPOINT job").await?;
+    // One that is alone needs no savepoint: what it did goes with the transaction.
+    if let [job] = jobs {
         tx.begin_job(job.metadata());
         if !job.run(tx).await {
-            tx.connection().execute("ROLLBACK TO job").await?;
-            tx.reset(&mark);
+            tx.connection().execute("ROLLBACK").await?;
+            tx.reset(&before);
+            return Ok(());
         }
-        tx.connection().execute("RELEASE job").await?;
+    } else {
+        for job in jobs {
+            behind_savepoint(tx, job.as_mut()).await?;
+        }
     }
     tx.write_heads(&before).await?;
-    tx.connection().execute("COMMIT").await?;
-    Ok(())
+    tx.connection().execute("COMMIT").await
+}
+
+async fn behind_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<(), StoreError> {
+    let mark = tx.mark();
+    tx.connection().execute("SAVEPOINT job").await?;
+    tx.begin_job(job.metadata());
+    if !job.run(tx).await {
+        tx.connection().execute("ROLLBACK TO job").await?;
+        tx.reset(&mark);
+    }
+    tx.connection().execute("RELEASE job").await
 }

@@ -1,6 +1,6 @@
 //! Reading: in order, without holes, or with an error that says where.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{Log, TimeStamp};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -206,8 +206,9 @@ pub(crate) async fn versions(
 ) -> Result<HashMap<(Log, String), u64>, StoreError> {
     let mut versions = HashMap::with_capacity(streams.len());
     for log in Log::ALL {
-        let names: Vec<[Cell<'_>; 1]> =
-            streams.iter().filter(|(of, _)| *of == log).map(|(_, stream)| [Cell::from(*stream)]).collect();
+        let names: BTreeSet<&str> =
+            streams.iter().filter(|(of, _)| *of == log).map(|(_, stream)| *stream).collect();
+        let names = names.into_iter().map(|stream| [Cell::from(stream)]).collect();
         // The last version of a stream is the end of its part of the index: one step per stream.
         let sql = format!(
             "SELECT r.name, (SELECT MAX(version) FROM {} WHERE stream = r.name) FROM {{rows}}",

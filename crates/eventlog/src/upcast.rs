@@ -50,7 +50,7 @@ pub fn decode<E: StoredEvent>(recorded: &Recorded) -> Result<E, StoreError> {
     let (read, version) = if step::<E>(&recorded.event_type, recorded.schema_version).is_some() {
         older(recorded)?
     } else {
-        (serde_json::from_str(&recorded.payload), recorded.schema_version)
+        (E::read(&recorded.payload), recorded.schema_version)
     };
     match read {
         Ok(event) if is(&event, recorded, version) => Ok(event),

@@ -35,7 +35,7 @@ use domain::{
 };
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use self::durable::{Durable, JournalSync};
 use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
@@ -161,6 +161,8 @@ pub struct Node {
     lending: lend::Lending,
     /// The last record that the ledger has.
     ingested: watch::Sender<u64>,
+    /// Told when somebody waits for an upload.
+    hurry: Notify,
     /// Where the last upload ended, for the next to go on from.
     place: tokio::sync::Mutex<Place>,
 }

@@ -75,6 +75,9 @@ pub enum Record {
     },
 }
 
+/// Most records are shorter than this.
+const USUAL_BYTES: usize = 1_536;
+
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -92,7 +95,21 @@ impl Record {
     /// # Errors
     /// When it cannot be encoded.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        Ok(rmp_serde::to_vec_named(self)?)
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        rmp_serde::encode::write_named(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
+    /// Whether these bytes say what matters to the node alone, should it die: the ledger has nothing to do for it.
+    pub(crate) fn is_of_the_node(bytes: &[u8]) -> bool {
+        // A map of one, named by the variant: `{"Sent": {…}}`.
+        let name = match bytes {
+            [0x81, head @ 0xa0..=0xbf, rest @ ..] => rest.get(..usize::from(head & 0x1f)),
+            _ => None,
+        };
+        let of_the_node: [&[u8]; 7] =
+            [b"Started", b"Reserve", b"Sent", b"AttemptEnded", b"Progress", b"Extend", b"Void"];
+        name.is_some_and(|name| of_the_node.contains(&name))
     }
 
     /// Reads what [`Record::encode`] wrote.
@@ -116,6 +133,25 @@ mod tests {
         assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         let record = Record::Settle(Box::new(crate::fixtures::settlement(25)));
         assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
+    }
+
+    #[test]
+    fn what_the_ledger_acts_upon_is_told_without_reading_the_rest() {
+        let settle = Record::Settle(Box::new(crate::fixtures::settlement(25)));
+        let (account_id, lease_id) = (crate::fixtures::PAYER, crate::fixtures::lease(1));
+        let call = crate::fixtures::whole(1);
+        for (record, is_of_the_node) in [
+            (settle, false),
+            (Record::Release { account_id, lease_id, amount: domain::Nanos::ZERO }, false),
+            (Record::Close { account_id, lease_id }, false),
+            (Record::Reserve(Box::new(crate::fixtures::settlement(25).facts)), true),
+            (Record::Progress { call, output_tokens: 1 }, true),
+            (Record::Void { call }, true),
+        ] {
+            assert_eq!(Record::is_of_the_node(&record.encode().unwrap()), is_of_the_node, "{record:?}");
+        }
+        assert!(!Record::is_of_the_node(&[0x81, 0xa4, b'N', b'o', b'n', b'e', 0xc0]), "is to be refused");
+        assert!(!Record::is_of_the_node(&[0x81, 0xa7, b'V', b'o']));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The flow of one call: read, reserve, try, answer.
 
 mod attempts;
+mod attended;
 mod error;
 mod plan;
 
@@ -8,11 +9,15 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::{CallId, GroupName, ModelName, account::Flag};
-use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use tokio::{runtime::Handle, time::Instant};
 use tokio_util::task::TaskTracker;
 
 pub use self::error::{CallError, Retry};
-use self::{attempts::Answered, plan::Plan};
+use self::{
+    attempts::Answered,
+    attended::{Attended, Client},
+    plan::Plan,
+};
 use crate::{
     Answer, Caller, Clock, Directory, Format, Ledger, Ports, RelayConfig, RelayConfigError,
     answer::Aftermath,
@@ -41,11 +46,8 @@ impl std::fmt::Debug for Relay {
     }
 }
 
-/// Whoever waits for an answer.
-type Client = oneshot::Sender<Result<Answer, CallError>>;
-
 impl Relay {
-    /// Calls run as `tasks`: a shutdown waits for them.
+    /// Calls count among `tasks`: a shutdown waits for them.
     ///
     /// # Errors
     /// When the configuration would let no call through.
@@ -76,16 +78,16 @@ impl Relay {
     ) -> Result<Answer, CallError> {
         let plan = Plan::read(&*self.directory, format, caller, body)?;
         let admission = self.limits.admit(&plan.caller, plan.tokens())?;
-        let (client, answer) = oneshot::channel();
-        let relay = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let rates = admission.rates();
-            let outcome = relay.run(call_id, &plan, admission, &client).await;
-            let outcome = outcome.map(|answer| answer.telling(&rates));
-            // A client that has gone drops the answer here, and a stream then reads on to its usage.
-            drop(client.send(outcome));
-        });
-        answer.await.unwrap_or(Err(CallError::Internal))
+        let (relay, client) = (Arc::clone(self), Client::default());
+        let work = {
+            let client = client.clone();
+            async move {
+                let rates = admission.rates();
+                let outcome = relay.run(call_id, &plan, admission, &client).await;
+                outcome.map(|answer| answer.telling(&rates))
+            }
+        };
+        Attended::new(work, client, &self.tasks).await
     }
 
     /// What `group` is served of what is `allowed`, sorted.
@@ -113,7 +115,7 @@ impl Relay {
         let (mut call, output_limit) = self.reserve(call_id, plan, admission).await?;
         match self.attempts(plan, &mut call, output_limit, deadline).await? {
             Answered::Whole(bytes, measured) => {
-                let left = client.is_closed().then_some(Flag::ClientLeft);
+                let left = client.has_left().then_some(Flag::ClientLeft);
                 call.settle(&measured, left.into_iter().collect());
                 Ok(Answer::whole(bytes))
             }

@@ -19,7 +19,7 @@ pub struct RelayConfig {
     pub embeddings_bytes_max: usize,
     /// The most attempts of one call.
     pub attempts_max: u32,
-    /// The most idle connections to one provider.
+    /// The most idle connections to one provider, of each runtime that carries calls.
     pub idle_connections_max: usize,
 }
 

@@ -174,7 +174,7 @@ pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 /// What the node knows of prices and channels.
 pub trait Directory: Send + Sync + 'static {
     /// What a group pays for a model; `None` where no price is known.
-    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced>;
+    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Arc<Priced>>;
 
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;

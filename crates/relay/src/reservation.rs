@@ -103,7 +103,7 @@ mod tests {
     /// One nano-dollar per input token, ten per output token.
     fn priced(output_tokens_max: Option<u64>) -> Priced {
         let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
-        let pinned = Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() };
+        let pinned = Pinned { price: Price { rates, ..Price::default() }.into(), ..Pinned::default() };
         Priced { pinned, control_position: 1, input_tokens_max: Some(5_000), output_tokens_max }
     }
 
@@ -154,7 +154,7 @@ mod tests {
     fn a_price_without_output_sets_no_limit() {
         let estimate = Estimate { input_tokens: 100, output_limit: None, choices: 1 };
         let mut free = priced(None);
-        free.pinned.price.rates.output = Some(0);
+        std::sync::Arc::make_mut(&mut free.pinned.price).rates.output = Some(0);
         let asked = estimate.reservation(&free, None);
         assert_eq!(estimate.limit_within(nanos(1), &asked, &free, None), None);
     }

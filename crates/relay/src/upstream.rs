@@ -1,5 +1,8 @@
 //! Sending, and what an error means for the call.
 
+mod conduit;
+mod conduits;
+mod connections;
 mod egress;
 mod error;
 #[cfg(test)]
@@ -9,16 +12,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http_body_util::{BodyExt, Limited, combinators::UnsyncBoxBody};
 use tokio::time::timeout;
 use wire::openai_chat::error::read_provider_error;
 
-use self::egress::{Dial, Resolver};
+use self::connections::Connections;
 pub(crate) use self::error::{UpstreamError, Verdict};
 use crate::{Clock, RelayConfig, echo, providers::Transport};
 
@@ -31,28 +29,13 @@ pub(crate) type UpstreamBody = UnsyncBoxBody<Bytes, hyper::Error>;
 
 /// Every connection to providers.
 pub(crate) struct Upstream {
-    client: Client<Dial, Full<Bytes>>,
+    connections: Connections,
     clock: Arc<dyn Clock>,
 }
 
 impl Upstream {
     pub(crate) fn new(config: &RelayConfig, clock: Arc<dyn Clock>) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::default());
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_mins(1)));
-        let tls = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        // No redirect is followed: the legacy client has no notion of them.
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_max_idle_per_host(config.idle_connections_max)
-            .build(Dial::new(tls, Duration::from_millis(config.connect_timeout_ms)));
-        Self { client, clock }
+        Self { connections: Connections::new(config), clock }
     }
 
     /// Sends `request` and waits for an answer that has begun well.
@@ -63,10 +46,7 @@ impl Upstream {
     ) -> Result<UpstreamBody, UpstreamError> {
         let response = match transport {
             Transport::Echo => echo::answer(request.body(), self.clock.now()),
-            Transport::Http => {
-                let sent = self.client.request(request.map(Full::new)).await;
-                sent.map_err(UpstreamError::of)?.map(BodyExt::boxed_unsync)
-            }
+            Transport::Http => self.connections.send(request).await?,
         };
         if response.status().is_success() { Ok(response.into_body()) } else { Err(refusal(response).await) }
     }

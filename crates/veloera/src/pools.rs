@@ -1,18 +1,27 @@
 //! The thread pools: calls, money and everything else do not starve each other, and their CPU can be told apart.
 
+use std::thread::available_parallelism;
+
 use tokio::runtime::{Builder, Runtime};
 
-/// A pool with a thread per core, for calls.
-pub(crate) fn relay() -> std::io::Result<Runtime> {
-    named(&mut Builder::new_multi_thread(), "relay")
+/// For calls a pool of one thread per core: what a call does stays on the thread that its client is connected to, and
+/// nobody else is woken for it.
+pub(crate) fn relays() -> std::io::Result<Vec<Runtime>> {
+    let cores = available_parallelism()?.get();
+    (0..cores).map(|lane| one_thread(format!("relay-{lane}"))).collect()
 }
 
 /// A pool with one thread.
-pub(crate) fn single(name: &'static str) -> std::io::Result<Runtime> {
-    named(Builder::new_multi_thread().worker_threads(1), name)
+pub(crate) fn single(name: &str) -> std::io::Result<Runtime> {
+    one_thread(name.to_owned())
 }
 
-fn named(builder: &mut Builder, name: &'static str) -> std::io::Result<Runtime> {
+fn one_thread(name: String) -> std::io::Result<Runtime> {
     // Few blocking threads: only file syncs and name resolution use them.
-    builder.enable_all().thread_name(name).max_blocking_threads(8).build()
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .thread_name(name)
+        .max_blocking_threads(8)
+        .build()
 }

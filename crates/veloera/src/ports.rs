@@ -1,5 +1,7 @@
 //! The data plane's ports, put onto the ledger and the read models.
 
+mod kept;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -19,6 +21,8 @@ use projections::{Directory, channels::ChannelRow};
 use relay::{
     Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
 };
+
+use self::kept::KeptPrices;
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -117,6 +121,7 @@ pub(crate) struct ReadModels {
     /// The table of the channels' version that stands beside it.
     table: ArcSwap<(u64, Arc<RouteTable>)>,
     building: Mutex<()>,
+    prices: KeptPrices,
 }
 
 impl ReadModels {
@@ -127,6 +132,7 @@ impl ReadModels {
             sealer,
             table: ArcSwap::from_pointee((u64::MAX, Arc::new(RouteTable::new(Vec::new())))),
             building: Mutex::new(()),
+            prices: KeptPrices::default(),
         };
         models.rebuild();
         models
@@ -176,14 +182,19 @@ impl ReadModels {
 }
 
 impl relay::Directory for ReadModels {
-    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Priced> {
+    fn price(&self, model: &ModelName, group: &GroupName) -> Option<Arc<Priced>> {
+        if let Some(kept) = self.prices.at(self.directory.position(), model, group) {
+            return Some(kept);
+        }
         let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
-        Some(Priced {
+        let priced = Arc::new(Priced {
             pinned,
             control_position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
-        })
+        });
+        self.prices.keep(model, group, &priced);
+        Some(priced)
     }
 
     fn routes(&self) -> Arc<RouteTable> {

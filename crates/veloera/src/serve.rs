@@ -1,19 +1,19 @@
 //! `veloera serve`: everything is built once, in order, and ended in order.
 
 mod build;
+mod lanes;
 mod stop;
 
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use api::Setup;
-use axum::serve::ListenerExt as _;
 use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 
-use self::build::Parts;
 pub(crate) use self::build::providers;
+use self::{build::Parts, lanes::Lane};
 use crate::{config::Config, data_dir::DataDir, demo, environment::Machine, pools, telemetry};
 
 /// The read models that follow in the append transaction.
@@ -36,13 +36,13 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let data_dir = DataDir::open(&config.data_dir)?;
     let _lock = data_dir.lock()?;
     let sealer = data_dir.sealer(config.master_key.as_deref())?;
-    let (relay, ledger, control) = (pools::relay()?, pools::single("ledger")?, pools::single("control")?);
-    let served = relay.block_on(async {
+    let (relays, ledger, control) = (pools::relays()?, pools::single("ledger")?, pools::single("control")?);
+    let served = control.block_on(async {
         let parts = Parts::build(config, &data_dir, sealer, ledger.handle(), control.handle()).await?;
-        serve(config, &data_dir, parts, with_demo).await
+        serve(config, &data_dir, parts, &relays, with_demo).await
     });
     // Calls first, for they still write; then what brings them home.
-    for pool in [relay, control, ledger] {
+    for pool in relays.into_iter().chain([control, ledger]) {
         pool.shutdown_timeout(stop::POOL_MAX);
     }
     served
@@ -64,7 +64,13 @@ fn setup(parts: &Parts, address: SocketAddr) -> anyhow::Result<Setup> {
     Ok(setup)
 }
 
-async fn serve(config: &Config, data_dir: &DataDir, parts: Parts, with_demo: bool) -> anyhow::Result<()> {
+async fn serve(
+    config: &Config,
+    data_dir: &DataDir,
+    parts: Parts,
+    relays: &[Runtime],
+    with_demo: bool,
+) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
@@ -75,15 +81,16 @@ async fn serve(config: &Config, data_dir: &DataDir, parts: Parts, with_demo: boo
     }
     let setup = setup(&parts, address)?;
     let router = api::router(parts.edge(config, setup));
-    // Small frames go out at once: without this streams stall 40 ms.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
     tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = stop::requested()?;
-    let server = axum::serve(listener, service).with_graceful_shutdown(parts.stop_after(stop));
+    let begin = |relay: &Runtime| Lane::begin(relay.handle(), router.clone(), address);
+    let (lanes, served): (Vec<_>, Vec<_>) = relays.iter().map(begin).unzip();
+    let stop = parts.stop_after(stop::requested()?);
+    let server = async {
+        lanes::hand_out(listener, lanes, stop).await;
+        for lane in served {
+            lane.await??;
+        }
+        Ok(())
+    };
     stop::in_order(config, server, parts).await
 }

@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::{accounts::Ledger, start::end};
 use crate::{Admin, Http, Launch, Veloera, admin::text, http::request, price::MODEL};
 
 /// How many tokens share the account.
@@ -27,18 +28,34 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one in front of the provider.
+    /// Starts one in front of the provider, with as many accounts as a busy installation has.
     pub(super) async fn start(provider: SocketAddr) -> Self {
-        let veloera = Veloera::start(Launch::default()).await;
-        let admin = Admin::new(veloera.url(""), &text(&veloera.demo()["admin_key"]));
+        let mut gateway = Self {
+            veloera: Veloera::start(Launch::default()).await,
+            http: Http::default(),
+            keys: Vec::new(),
+        };
+        end(&mut gateway.veloera).await;
+        let database = gateway.veloera.data_dir().join("veloera.db");
+        Ledger::with_accounts(&database).await.close().await;
+        gateway.veloera.restart().await;
+        // What it holds in memory is looked at when it has nothing to catch up with.
+        gateway.quiet().await.expect("it comes after");
+        end(&mut gateway.veloera).await;
+        gateway.veloera.restart().await;
+        gateway.furnish(provider).await;
+        gateway
+    }
+
+    /// One channel, one account with enough on it, and tokens that share it.
+    async fn furnish(&mut self, provider: SocketAddr) {
+        let admin = Admin::new(self.veloera.url(""), &text(&self.veloera.demo()["admin_key"]));
         admin.delete_channels().await;
         admin.channel(&format!("http://{provider}/v1"), &[MODEL], 0).await;
         admin.deposit(&admin.own_account().await, PAID_IN).await;
-        let mut keys = Vec::new();
         for number in 0..TOKENS {
-            keys.push(admin.token(&format!("of the bench, {number}"), None).await.key);
+            self.keys.push(admin.token(&format!("of the bench, {number}"), None).await.key);
         }
-        Self { veloera, http: Http::default(), keys }
     }
 
     pub(super) fn pid(&self) -> u32 {

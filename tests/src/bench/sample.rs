@@ -46,7 +46,11 @@ pub(super) struct Calls {
 impl Calls {
     pub(super) fn new() -> Self {
         let price = catalogue::find(MODEL).expect("the model is priced").price;
-        Self { next: 0, pinned: Pinned { price, ..Pinned::default() }, chance: chance::numbers(SEED, 0) }
+        Self {
+            next: 0,
+            pinned: Pinned { price: price.into(), ..Pinned::default() },
+            chance: chance::numbers(SEED, 0),
+        }
     }
 
     /// How the next one ended.

@@ -99,7 +99,8 @@ impl Started {
     }
 }
 
-async fn end(veloera: &mut Veloera) {
+/// Ends it in order.
+pub(super) async fn end(veloera: &mut Veloera) {
     veloera.terminate();
     let status = veloera.ended().await;
     assert!(status.success(), "it ended with {status}");

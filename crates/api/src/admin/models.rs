@@ -91,7 +91,7 @@ impl ModelView {
                 PriceSource::Default { .. } => SourceView::Default,
             }),
             ratio_millionths: pinned.as_ref().map(|pinned| pinned.ratio),
-            price: pinned.map(|pinned| pinned.price),
+            price: pinned.map(|pinned| Arc::unwrap_or_clone(pinned.price)),
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         }

@@ -23,7 +23,12 @@ const TOKENS: Rates = Rates {
 };
 
 fn priced(rates: Rates) -> Pinned {
-    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+    Pinned { price: Price { rates, ..Price::default() }.into(), ..Pinned::default() }
+}
+
+/// The price alone, to be changed.
+fn of(pinned: &mut Pinned) -> &mut Price {
+    std::sync::Arc::make_mut(&mut pinned.price)
 }
 
 /// Half for `flex`, and twice the input and half as much again for the output above 1 000 tokens.
@@ -31,8 +36,8 @@ fn tiered() -> Pinned {
     let long = Rates { input: Some(4_000), output: Some(12_000), ..Rates::default() };
     let flex = Rates { input: Some(1_000), output: Some(4_000), ..Rates::default() };
     let mut pinned = priced(TOKENS);
-    pinned.price.tiers = vec![Tier { above_input_tokens: 1_000, rates: long }];
-    pinned.price.service_tiers.insert("flex".into(), flex);
+    of(&mut pinned).tiers = vec![Tier { above_input_tokens: 1_000, rates: long }];
+    of(&mut pinned).service_tiers.insert("flex".into(), flex);
     pinned
 }
 
@@ -91,7 +96,7 @@ fn a_long_input_puts_the_whole_call_into_its_tier() {
 fn of_several_tiers_the_longest_that_is_reached_holds() {
     let mut pinned = tiered();
     let longest = Rates { input: Some(6_000), ..Rates::default() };
-    pinned.price.tiers.insert(0, Tier { above_input_tokens: 2_000, rates: longest });
+    of(&mut pinned).tiers.insert(0, Tier { above_input_tokens: 2_000, rates: longest });
     costs(&pinned, &tokens(1_500, 0), 1_500 * 4);
     costs(&pinned, &tokens(2_001, 1), 2_001 * 6 + 8);
 }
@@ -127,7 +132,7 @@ fn units_and_the_request_are_charged_beside_the_tokens() {
 #[test]
 fn a_price_per_call_stands_instead_of_everything_else() {
     let mut pinned = tiered();
-    pinned.price.per_call = Some(7_000);
+    of(&mut pinned).per_call = Some(7_000);
     costs(&pinned, &Usage { images: 9, ..tokens(5_000, 5_000) }, 7);
     costs(&pinned, &Usage::NONE, 7);
     assert_eq!(pinned.estimate(5_000, 5_000, None).get(), 7);
@@ -166,7 +171,7 @@ fn an_estimate_looks_at_dearer_tiers_that_a_shorter_input_falls_into() {
     let mut pinned = priced(TOKENS);
     let dear = Rates { output: Some(90_000), ..Rates::default() };
     let cheap = Rates { output: Some(1), audio_output: Some(1), ..Rates::default() };
-    pinned.price.tiers =
+    of(&mut pinned).tiers =
         vec![Tier { above_input_tokens: 10, rates: dear }, Tier { above_input_tokens: 20, rates: cheap }];
     assert!(pinned.estimate(30, 100, None) >= pinned.bill(&tokens(15, 100), None));
 }

@@ -12,6 +12,7 @@ use sqlx::{
 };
 
 use super::{Pool, StoreError};
+use crate::PAGE_MAX;
 
 const READERS_MAX: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,7 +85,7 @@ impl Database {
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = sqlite(path).create_if_missing(true);
-                Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
+                Pool::Sqlite(file_pool().max_connections(1).connect_with(options).await?)
             }
             Self::Postgres(options) => {
                 // A writer that stalls must not hold the heads against every other one.
@@ -104,7 +105,7 @@ impl Database {
     pub(crate) async fn readers(&self) -> Result<Pool, StoreError> {
         Ok(match self {
             Self::Sqlite(path) => {
-                let pool = SqlitePoolOptions::new().max_connections(READERS_MAX);
+                let pool = file_pool().max_connections(READERS_MAX);
                 Pool::Sqlite(pool.connect_with(sqlite(path).read_only(true)).await?)
             }
             Self::Postgres(options) => {
@@ -116,6 +117,11 @@ impl Database {
     }
 }
 
+/// A file is not asked whether it is still there each time that it is read.
+fn file_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().test_before_acquire(false)
+}
+
 fn sqlite(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -124,5 +130,7 @@ fn sqlite(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
+        // A page of events goes from the database's thread to whoever reads it at once.
+        .row_buffer_size(PAGE_MAX)
         .thread_name(|id| format!("eventlog-sqlite-{id}"))
 }

@@ -1,14 +1,16 @@
 //! Many rows for one statement.
 //!
-//! Text stays text: it is never parsed by the database nor put inside a document that is. `SQLite` takes one array of
-//! arrays, Postgres one array per column; the statement that reads them is the same.
+//! Text stays text: it is never parsed by the database nor put inside a document that is. `SQLite` takes a parameter per
+//! cell, Postgres one array per column; the statement that reads them is the same.
+
+mod sqlite;
 
 use std::borrow::Cow;
 
 use futures_util::future::BoxFuture;
 use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
 
-use super::connection::{Connection, Dialect};
+use super::connection::Connection;
 use crate::StoreError;
 
 /// One value of a row.
@@ -77,7 +79,7 @@ impl<'a, const N: usize> Rows<'a, N> {
     }
 
     /// Runs `sql`, in which `{rows}` stands where a table would: `INSERT INTO t SELECT a, b FROM {rows} WHERE true`.
-    /// Nothing is done where there is no row.
+    /// Nothing is done where there is no row. Many rows may take several runs.
     ///
     /// # Errors
     /// When the database fails.
@@ -93,12 +95,16 @@ impl<'a, const N: usize> Rows<'a, N> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let sql = sql.replace("{rows}", &self.source(connection.dialect()));
         match connection {
             Connection::Sqlite(connection) => {
-                sqlx::query(&sql).bind(self.json()?).execute(&mut **connection).await?;
+                for piece in sqlite::pieces(&self.rows) {
+                    let sql = sql.replace("{rows}", &sqlite::source(&self.columns, piece.len()));
+                    let query = sqlx::query_with(&sql, sqlite::arguments(piece)?);
+                    query.execute(&mut **connection).await?;
+                }
             }
             Connection::Postgres(connection) => {
+                let sql = sql.replace("{rows}", &self.source());
                 let query = (0..N).fold(sqlx::query(&sql), |query, column| match &self.rows[0][column] {
                     Cell::Int(_) => query.bind(self.ints(column)),
                     Cell::Text(_) | Cell::NoText => query.bind(self.texts(column)),
@@ -133,12 +139,18 @@ impl<'a, const N: usize> Rows<'a, N> {
         if self.rows.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = sql.replace("{rows}", &self.source(connection.dialect()));
         Ok(match connection {
             Connection::Sqlite(connection) => {
-                sqlx::query_as(&sql).bind(self.json()?).fetch_all(&mut **connection).await?
+                let mut found = Vec::new();
+                for piece in sqlite::pieces(&self.rows) {
+                    let sql = sql.replace("{rows}", &sqlite::source(&self.columns, piece.len()));
+                    let query = sqlx::query_as_with(&sql, sqlite::arguments(piece)?);
+                    found.append(&mut query.fetch_all(&mut **connection).await?);
+                }
+                found
             }
             Connection::Postgres(connection) => {
+                let sql = sql.replace("{rows}", &self.source());
                 let query = (0..N).fold(sqlx::query_as(&sql), |query, column| match &self.rows[0][column] {
                     Cell::Int(_) => query.bind(self.ints(column)),
                     Cell::Text(_) | Cell::NoText => query.bind(self.texts(column)),
@@ -150,37 +162,20 @@ impl<'a, const N: usize> Rows<'a, N> {
         })
     }
 
-    fn source(&self, dialect: Dialect) -> String {
+    fn source(&self) -> String {
         let first = &self.rows[0];
-        match dialect {
-            Dialect::Sqlite => {
-                let columns: Vec<String> = (0..N)
-                    .map(|index| match first[index] {
-                        Cell::Bytes(_) => format!("unhex(value->>{index}) AS {}", self.columns[index]),
-                        _ => format!("value->>{index} AS {}", self.columns[index]),
-                    })
-                    .collect();
-                format!("(SELECT {} FROM json_each($1)) AS r", columns.join(", "))
-            }
-            Dialect::Postgres => {
-                let arrays: Vec<String> = (0..N)
-                    .map(|index| {
-                        let kind = match first[index] {
-                            Cell::Int(_) => "bigint",
-                            Cell::Text(_) | Cell::NoText => "text",
-                            Cell::Uuid(_) => "uuid",
-                            Cell::Bytes(_) => "bytea",
-                        };
-                        format!("${}::{kind}[]", index + 1)
-                    })
-                    .collect();
-                format!("unnest({}) AS r({})", arrays.join(", "), self.columns.join(", "))
-            }
-        }
-    }
-
-    fn json(&self) -> Result<String, StoreError> {
-        serde_json::to_string(&Json(&self.rows)).map_err(StoreError::Encode)
+        let arrays: Vec<String> = (0..N)
+            .map(|index| {
+                let kind = match first[index] {
+                    Cell::Int(_) => "bigint",
+                    Cell::Text(_) | Cell::NoText => "text",
+                    Cell::Uuid(_) => "uuid",
+                    Cell::Bytes(_) => "bytea",
+                };
+                format!("${}::{kind}[]", index + 1)
+            })
+            .collect();
+        format!("unnest({}) AS r({})", arrays.join(", "), self.columns.join(", "))
     }
 
     fn ints(&self, column: usize) -> Vec<Option<i64>> {
@@ -206,34 +201,5 @@ impl<'a, const N: usize> Rows<'a, N> {
             .iter()
             .map(|row| if let Cell::Bytes(bytes) = &row[column] { Some(&**bytes) } else { None })
             .collect()
-    }
-}
-
-/// The rows as an array of arrays.
-struct Json<'r, 'a, const N: usize>(&'r [[Cell<'a>; N]]);
-
-impl<const N: usize> serde::Serialize for Json<'_, '_, N> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|row| JsonRow(row)))
-    }
-}
-
-struct JsonRow<'r, 'a>(&'r [Cell<'a>]);
-
-impl serde::Serialize for JsonRow<'_, '_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0)
-    }
-}
-
-impl serde::Serialize for Cell<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Int(number) => serializer.serialize_i64(*number),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Uuid(id) => serializer.collect_str(id),
-            Self::Bytes(bytes) => serializer.serialize_str(&hex::encode(bytes)),
-            Self::NoText => serializer.serialize_none(),
-        }
     }
 }

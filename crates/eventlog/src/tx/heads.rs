@@ -93,16 +93,26 @@ impl Tx {
 
 /// Both heads, each of which must be where its log ends.
 pub(super) async fn read(connection: &mut Connection) -> Result<[Head; 2], StoreError> {
-    Ok([head(connection, Log::Control).await?, head(connection, Log::Ledger).await?])
+    let last = Log::ALL
+        .map(|log| format!("WHEN '{log}' THEN (SELECT COALESCE(MAX(position), 0) FROM {})", table(log)));
+    let sql =
+        format!("SELECT log, log_id, position, recorded_at, CASE log {} END FROM heads", last.join(" "));
+    let rows: Vec<Row> = on!(connection, c => sqlx::query_as(&sql).fetch_all(c).await?);
+    let [mut control, mut ledger] = [None; 2];
+    for row in rows {
+        match Log::from_name(&row.0).ok_or(StoreError::Malformed("log"))? {
+            log @ Log::Control => control = Some(head(log, row)?),
+            log @ Log::Ledger => ledger = Some(head(log, row)?),
+        }
+    }
+    let missing = StoreError::Malformed("head");
+    control.zip(ledger).map(|(control, ledger)| [control, ledger]).ok_or(missing)
 }
 
-async fn head(connection: &mut Connection, log: Log) -> Result<Head, StoreError> {
-    let sql = format!(
-        "SELECT log_id, position, recorded_at, (SELECT COALESCE(MAX(position), 0) FROM {}) FROM heads WHERE log = $1",
-        table(log)
-    );
-    let (log_id, position, recorded_at, last): (Vec<u8>, i64, i64, i64) =
-        on!(connection, c => sqlx::query_as(&sql).bind(log.as_str()).fetch_one(c).await?);
+/// The log, its id, its last position and time as they are written down, and where it ends.
+type Row = (String, Vec<u8>, i64, i64, i64);
+
+fn head(log: Log, (_, log_id, position, recorded_at, last): Row) -> Result<Head, StoreError> {
     let number = |n| u64::try_from(n).map_err(|_| StoreError::Malformed("position"));
     let (position, last) = (number(position)?, number(last)?);
     if position != last {

@@ -118,7 +118,7 @@ impl Prices {
             // Of another edition nothing is left but what was pinned.
             PriceSource::Builtin { edition } if edition != EDITION => true,
             PriceSource::Builtin { .. } => {
-                catalogue::find(charge.model.as_str()).is_some_and(|entry| entry.price == pinned.price)
+                catalogue::find(charge.model.as_str()).is_some_and(|entry| entry.price == *pinned.price)
             }
             PriceSource::Default { version } => default() == Some((*version, digest(&pinned.price)?)),
         })

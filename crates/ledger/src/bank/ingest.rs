@@ -87,7 +87,8 @@ async fn take(
     Ok((after, batch.freed))
 }
 
-/// The records after `known`, decoded, and where the cursor stands after them. Those before it are skipped.
+/// The records after `known` that the ledger acts upon, decoded, and where the cursor stands after all of them. Those
+/// before it are skipped.
 fn continued(
     journal_id: JournalId,
     known: Cursor,
@@ -100,7 +101,7 @@ fn continued(
     let anything_goes = mutant::is(Mutant::CursorUnchecked);
     let repeated = |framed: &Framed| framed.seq <= known.seq && !anything_goes;
     let mut cursor = known;
-    let mut decoded = Vec::with_capacity(records.len());
+    let mut decoded = Vec::new();
     for framed in records.into_iter().skip_while(repeated) {
         if framed.seq != cursor.seq + 1 && !anything_goes {
             return Err(IngestError::Gap { journal_id, known: cursor.seq, first: framed.seq });
@@ -109,12 +110,14 @@ fn continued(
         if link != framed.link && !anything_goes && !mutant::is(Mutant::ChainUnchecked) {
             return Err(IngestError::Fork { journal_id, seq: framed.seq });
         }
-        let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
-            journal_id,
-            seq: framed.seq,
-            reason: error.to_string(),
-        })?;
-        decoded.push((framed.seq, record));
+        if !Record::is_of_the_node(&framed.payload) {
+            let record = Record::decode(&framed.payload).map_err(|error| IngestError::Unreadable {
+                journal_id,
+                seq: framed.seq,
+                reason: error.to_string(),
+            })?;
+            decoded.push((framed.seq, record));
+        }
         cursor = Cursor { seq: framed.seq, link };
     }
     Ok((decoded, cursor))

@@ -26,6 +26,9 @@ pub struct Framed {
     pub link: chain::Link,
 }
 
+/// How much is read at once, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
 /// A place in a journal.
 pub struct Reader {
     dir: PathBuf,
@@ -33,6 +36,23 @@ pub struct Reader {
     path: PathBuf,
     offset: usize,
     at: Cursor,
+    ahead: Ahead,
+}
+
+/// What was read of the file beyond the place.
+#[derive(Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    /// Where in it the place is.
+    start: usize,
+    /// The last record that was there for good when it was read: what is behind that one may have changed since.
+    until: u64,
+}
+
+impl Ahead {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
 }
 
 impl Reader {
@@ -63,6 +83,7 @@ impl Reader {
             path: segment.path.clone(),
             offset: HEADER_BYTES,
             at: before,
+            ahead: Ahead::default(),
         })
     }
 
@@ -89,16 +110,18 @@ impl Reader {
     /// When the disk fails, or what stands there does not continue the chain.
     pub fn next(&mut self, until: u64) -> Result<Option<Framed>, JournalError> {
         if self.at.seq >= until {
+            // A reader that waits holds nothing.
+            self.ahead = Ahead::default();
             return Ok(None);
         }
-        if let Some(framed) = self.next_here()? {
+        if let Some(framed) = self.next_here(until)? {
             return Ok(Some(framed));
         }
         // It stands in a later file, however this one ends: what did not become durable was written again there.
         let later = Self::open(&self.dir, self.at.seq)?;
         if later.path != self.path && later.at == self.at {
             *self = later;
-            if let Some(framed) = self.next_here()? {
+            if let Some(framed) = self.next_here(until)? {
                 return Ok(Some(framed));
             }
         }
@@ -117,20 +140,40 @@ impl Reader {
     }
 
     /// `None` where something else stands.
-    fn next_here(&mut self) -> io::Result<Option<Framed>> {
-        let mut bytes = vec![0; 4];
-        if read_some(&self.file, &mut bytes, self.offset)? < 4 {
-            return Ok(None);
+    fn next_here(&mut self, until: u64) -> io::Result<Option<Framed>> {
+        let known = if self.at.seq < self.ahead.until { self.frame() } else { None };
+        if known.is_some() {
+            return Ok(known);
         }
-        let length = bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
-        bytes.resize(chain::frame_bytes(length.min(chain::PAYLOAD_BYTES_MAX)), 0);
-        let read = read_some(&self.file, &mut bytes, self.offset)?;
-        bytes.truncate(read);
-        let Place::Frame { payload, link } = chain::read(&bytes, &self.at.link) else { return Ok(None) };
+        self.look_ahead(CHUNK_BYTES, until)?;
+        let bytes = self.ahead.rest().first_chunk().map_or(0, |length| u32::from_le_bytes(*length)) as usize;
+        let frame_bytes = chain::frame_bytes(bytes.min(chain::PAYLOAD_BYTES_MAX));
+        if frame_bytes > CHUNK_BYTES {
+            self.look_ahead(frame_bytes, until)?;
+        }
+        Ok(self.frame())
+    }
+
+    /// Reads so many bytes, or as many as the file has.
+    fn look_ahead(&mut self, bytes: usize, until: u64) -> io::Result<()> {
+        self.ahead.bytes.resize(bytes, 0);
+        let read = read_some(&self.file, &mut self.ahead.bytes, self.offset)?;
+        self.ahead.bytes.truncate(read);
+        (self.ahead.start, self.ahead.until) = (0, until);
+        Ok(())
+    }
+
+    /// The frame that stands at the place, of what was read.
+    fn frame(&mut self) -> Option<Framed> {
+        let Place::Frame { payload, link } = chain::read(self.ahead.rest(), &self.at.link) else {
+            return None;
+        };
         let framed = Framed { seq: self.at.seq + 1, payload: payload.to_owned(), link };
-        self.offset += chain::frame_bytes(framed.payload.len());
+        let bytes = chain::frame_bytes(framed.payload.len());
+        self.offset += bytes;
+        self.ahead.start += bytes;
         self.at = Cursor { seq: framed.seq, link };
-        Ok(Some(framed))
+        Some(framed)
     }
 }
 

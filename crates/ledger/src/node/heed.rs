@@ -63,6 +63,7 @@ impl Node {
         if let Err(error) = self.take(Input::Recall { accounts }) {
             tracing::error!(%error, "quota was not given back");
         }
+        self.hurry.notify_one();
     }
 }
 

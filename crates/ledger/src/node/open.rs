@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use domain::JournalId;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{
     Node, NodeClock, NodeError, NodeOptions,
@@ -50,6 +50,7 @@ impl Node {
             broken: AtomicBool::new(false),
             lending: Lending::new(options.recall_max),
             ingested: watch::Sender::new(ingested),
+            hurry: Notify::new(),
         });
         node.upload().await?;
         if stood.holds_leases {

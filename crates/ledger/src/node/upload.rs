@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use domain::JournalId;
+
 use super::{
     Node, NodeError,
     anew::{self, Course},
@@ -16,14 +18,18 @@ use crate::{
     step::Input,
 };
 
-/// How often what was written is made durable and uploaded.
+/// How often what was written is made durable.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// With how many of these what is durable is uploaded: a transaction costs the ledger the same for few records as for many.
+const SYNCS_PER_UPLOAD: u32 = 4;
+/// So many records are uploaded sooner.
+const UPLOAD_RECORDS: u64 = 1_000;
 /// How often idle quota is looked for.
 const TICK_EVERY: Duration = Duration::from_millis(500);
 /// How long ingested files are kept: from them a restored ledger is filled again.
 const KEEP: Duration = Duration::from_hours(24);
-/// How often the ledger is asked what it has where there is nothing to bring it, in milliseconds: a restore shows, and the
-/// ledger hears that this journal lives.
+/// How often the ledger is asked what it has, in milliseconds: a restore shows, and the ledger hears that this journal lives.
+/// In between it has what it said that it took.
 const ASK_EVERY_MS: u64 = 10_000;
 /// The most journals in one upload: this one, and one that takes its place.
 const JOURNALS_MAX: usize = 2;
@@ -36,11 +42,20 @@ impl Node {
         tokio::pin!(stop);
         let mut sync = tokio::time::interval(SYNC_EVERY);
         let mut tick = tokio::time::interval(TICK_EVERY);
+        let mut syncs = 0;
         sync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = sync.tick() => self.upload_or_report().await,
+                _ = sync.tick() => {
+                    syncs = (syncs + 1) % SYNCS_PER_UPLOAD;
+                    if syncs == 0 || self.lag() >= UPLOAD_RECORDS {
+                        self.upload_or_report().await;
+                    } else {
+                        self.sync_or_report().await;
+                    }
+                }
+                () = self.hurry.notified() => self.upload_or_report().await,
                 _ = tick.tick() => self.tidy(),
             }
         }
@@ -48,6 +63,16 @@ impl Node {
             tracing::error!(%error, "the leases were not given back");
         }
         self.upload_or_report().await;
+    }
+
+    async fn sync_or_report(&self) {
+        if self.inner.lock().journal.is_durable() {
+            return;
+        }
+        if let Err(error) = self.sync().await {
+            let journal_id = self.journal_id();
+            tracing::error!(%error, %journal_id, "the journal was not made durable; trying again");
+        }
     }
 
     pub(super) async fn upload_or_report(&self) {
@@ -72,6 +97,7 @@ impl Node {
     /// Waits until the ledger has everything up to `seq`, or no longer; says whether it has.
     pub(super) async fn upload_until(&self, seq: u64) -> bool {
         let mut ingested = self.ingested.subscribe();
+        self.hurry.notify_one();
         let there =
             tokio::time::timeout(self.lending.recall_max, ingested.wait_for(|there| *there >= seq)).await;
         matches!(there, Ok(Ok(_)))
@@ -99,7 +125,17 @@ impl Node {
         !inner.journal.is_durable()
             || inner.journal.seq() != *self.ingested.borrow()
             || self.broken.load(Ordering::Acquire)
-            || self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
+            || self.is_to_ask(place)
+    }
+
+    fn is_to_ask(&self, place: &Place) -> bool {
+        self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
+    }
+
+    async fn ask(&self, journal_id: JournalId, place: &mut Place) -> Result<Standing, NodeError> {
+        let known = self.port.cursor(journal_id).await?;
+        place.asked_ms = self.clock.boot_ms();
+        Ok(known)
     }
 
     async fn bring_home(&self, place: &mut Place) -> Result<Home, NodeError> {
@@ -107,9 +143,11 @@ impl Node {
             let inner = self.inner.lock();
             (inner.journal.id(), inner.journal.durable().seq)
         };
-        let known = self.port.cursor(journal_id).await?;
-        place.asked_ms = self.clock.boot_ms();
         // What fails on the way leaves no place: the next upload looks for it anew.
+        let known = match place.known.take().filter(|_| !self.is_to_ask(place)) {
+            Some(known) => known,
+            None => self.ask(journal_id, place).await?,
+        };
         let Some(mut reader) = self.place_at(place.reader.take(), known)? else { return Ok(Home::BegunAnew) };
         // An answer may have been lost, or the ledger restored: what it says is what it has.
         self.came_home(known.cursor.seq, known);
@@ -123,6 +161,7 @@ impl Node {
             self.came_home(cursor.seq, known);
         }
         place.reader = Some(reader);
+        place.known = Some(Standing { cursor, ..known });
         Ok(Home::Reached)
     }
 
@@ -181,13 +220,15 @@ impl Node {
 /// Where an upload goes on.
 pub(super) struct Place {
     reader: Option<Reader>,
+    /// What the ledger had then, by its own word.
+    known: Option<Standing>,
     /// When the ledger was asked last.
     asked_ms: u64,
 }
 
 impl Place {
     pub(super) const fn new(reader: Option<Reader>, asked_ms: u64) -> Self {
-        Self { reader, asked_ms }
+        Self { reader, known: None, asked_ms }
     }
 }
 

@@ -137,7 +137,8 @@ impl Books {
 
     /// Sets the price of the only model.
     async fn price(&self) -> Checked {
-        let set = PriceListEvent::Set { model: model()?, version: 1, price: Box::new(pinned().price) };
+        let set =
+            PriceListEvent::Set { model: model()?, version: 1, price: Box::new((*pinned().price).clone()) };
         let (stream, events) = (stream_name(PriceList::KIND, LIST_ID), vec![NewEvent::of(&set)?]);
         let append = StreamAppend { log: Log::Control, stream, expected: None, events };
         let set = self.log.transact(Metadata::default(), move |tx| {

@@ -60,7 +60,7 @@ pub(crate) fn model() -> Checked<ModelName> {
 /// Its price, which is the first thing that the `control` log says: one nano-dollar a token, in and out.
 pub(crate) fn pinned() -> Pinned {
     let rates = Rates { input: Some(1_000), output: Some(1_000), ..Rates::default() };
-    let (price, source) = (Price { rates, ..Price::default() }, PriceSource::List { version: 1 });
+    let (price, source) = (Price { rates, ..Price::default() }.into(), PriceSource::List { version: 1 });
     Pinned { price, source, ..Pinned::default() }
 }
 

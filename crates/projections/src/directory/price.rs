@@ -36,6 +36,6 @@ impl Directory {
             .own_price(model)
             .or_else(|| known.map(|known| (known.price, PriceSource::default())))
             .or_else(|| state.default_price())?;
-        Some((state.position(), Pinned { price, source, ratio }, limits))
+        Some((state.position(), Pinned { price: price.into(), source, ratio }, limits))
     }
 }

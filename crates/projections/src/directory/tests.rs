@@ -110,14 +110,14 @@ async fn the_operators_price_goes_before_the_catalogues_and_the_default_comes_la
     let change = SettingsCommand::Change(Box::new(values));
     ask::<Settings>(&house, &directory, SETTINGS_ID, change).await;
     let (pinned, _) = directory.price(&unknown, &default).unwrap();
-    assert_eq!((pinned.price, pinned.source), (*price(3), PriceSource::Default { version: 1 }));
+    assert_eq!((&*pinned.price, pinned.source), (&*price(3), PriceSource::Default { version: 1 }));
     let (pinned, _) = directory.price(&known_name, &default).unwrap();
     assert_eq!(pinned.source, PriceSource::default());
 
     let set = PriceListCommand::Set { model: known_name.clone(), price: price(5) };
     ask::<PriceList>(&house, &directory, LIST_ID, set).await;
     let (pinned, own_limits) = directory.price(&known_name, &default).unwrap();
-    assert_eq!((pinned.price, pinned.source), (*price(5), PriceSource::List { version: 1 }));
+    assert_eq!((&*pinned.price, pinned.source), (&*price(5), PriceSource::List { version: 1 }));
     assert_eq!(own_limits, limits, "what a model takes does not hang on its price");
 
     let remove = PriceListCommand::Remove { model: known_name.clone() };

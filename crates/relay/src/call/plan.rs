@@ -25,7 +25,7 @@ pub(super) struct Plan {
     pub(super) asked: wire::Request,
     pub(super) model: ModelName,
     pub(super) caller: Caller,
-    pub(super) priced: Priced,
+    pub(super) priced: Arc<Priced>,
     pub(super) routes: Arc<RouteTable>,
     pub(super) strategy: Strategy,
     pub(super) estimate: Estimate,

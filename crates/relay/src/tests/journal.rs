@@ -61,7 +61,7 @@ fn only_a_call_that_costs_in_parts_what_it_costs_as_a_whole_is_split() {
         (Price { rates: rates(), tiers: vec![tier], ..Price::default() }, false),
     ] {
         let mut facts = facts(1_011);
-        facts.pinned.price = price;
+        facts.pinned.price = price.into();
         let ledger = Arc::new(Recorder::default());
         let call = OpenCall::new(
             Arc::clone(&ledger) as Arc<dyn crate::Ledger>,

@@ -206,7 +206,7 @@ pub(super) fn facts(reserved: u64) -> CallFacts {
 
 fn pinned() -> Pinned {
     let rates = Rates { input: Some(1_000), output: Some(10_000), ..Rates::default() };
-    Pinned { price: Price { rates, ..Price::default() }, ..Pinned::default() }
+    Pinned { price: Price { rates, ..Price::default() }.into(), ..Pinned::default() }
 }
 
 /// A directory and clocks that stand still unless they are moved by hand.
@@ -214,14 +214,14 @@ struct Still(Arc<RouteTable>, Arc<AtomicU64>);
 
 impl Directory for Still {
     /// One nano-dollar per input token, ten per output token.
-    fn price(&self, model: &ModelName, _: &GroupName) -> Option<Priced> {
+    fn price(&self, model: &ModelName, _: &GroupName) -> Option<Arc<Priced>> {
         let priced = Priced {
             pinned: pinned(),
             control_position: 3,
             input_tokens_max: None,
             output_tokens_max: Some(1_000),
         };
-        (model.as_str() != "unpriced").then_some(priced)
+        (model.as_str() != "unpriced").then(|| Arc::new(priced))
     }
 
     fn routes(&self) -> Arc<RouteTable> {

@@ -91,7 +91,8 @@ pub(super) struct Dial {
     limit: Duration,
 }
 
-type Connected = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
+/// A connection that stands.
+pub(super) type Connected = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
 
 impl Dial {
     pub(super) const fn new(inner: HttpsConnector<HttpConnector<Resolver>>, limit: Duration) -> Self {

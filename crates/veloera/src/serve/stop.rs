@@ -25,18 +25,18 @@ pub(super) fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-pub(super) async fn in_order<S>(config: &Config, server: S, parts: Parts) -> anyhow::Result<()>
-where
-    S: IntoFuture<Output = std::io::Result<()>>,
-{
+pub(super) async fn in_order(
+    config: &Config,
+    server: impl Future<Output = anyhow::Result<()>>,
+    parts: Parts,
+) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.drain_timeout_ms);
-    let served = async { server.into_future().await };
     let overdue = async {
         parts.stopping.cancelled().await;
         tokio::time::sleep(drain).await;
     };
     tokio::select! {
-        served = served => served?,
+        served = server => served?,
         () = overdue => tracing::warn!(open = parts.node.open_calls(), "some calls did not end in time"),
     }
     parts.tasks.close();

@@ -68,6 +68,10 @@ pub(crate) fn object(body: &[u8]) -> Result<&str, AnswerError> {
 
 /// The usage that a provider tells. One without any count says nothing, rather than that nothing was used.
 pub(crate) fn read_usage(raw: &str) -> Option<Usage> {
+    // Most pieces of a stream say `null`.
+    if json::kind(raw) != Kind::Object {
+        return None;
+    }
     let (mut usage, mut is_told) = (Usage::default(), false);
     json::fields(raw, |name, value| match name {
         "prompt_tokens" => is_told |= set(&mut usage.input_tokens, value),

@@ -32,8 +32,7 @@ impl Facts {
         for member in members {
             let value = &body[member.value.clone()];
             let name = json::text(&body[member.key.clone()]).ok_or(RequestError::Json)?;
-            let folded = folded(&name);
-            if let Some(place) = form.routing.iter().position(|(param, _)| *param == folded) {
+            if let Some(place) = form.routing.iter().position(|(param, _)| folds_to(&name, param)) {
                 let (param, says) = form.routing[place];
                 if name != param {
                     return Err(RequestError::OtherCase { param, found: name.into_owned() });
@@ -166,14 +165,15 @@ impl Facts {
     }
 }
 
-/// The name as a reader sees it who does not tell cases apart: two letters beyond ASCII fold into it.
-fn folded(name: &str) -> String {
+/// Whether a reader who does not tell cases apart takes `name` for `param`, which is lower case: two letters beyond ASCII
+/// fold into it.
+fn folds_to(name: &str, param: &str) -> bool {
     let fold = |letter| match letter {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
     };
-    name.chars().map(fold).collect()
+    if name.is_ascii() { name.eq_ignore_ascii_case(param) } else { name.chars().map(fold).eq(param.chars()) }
 }
 
 fn model(value: &str) -> Option<String> {
@@ -197,7 +197,7 @@ fn number(param: &'static str, value: &str) -> Result<u64, RequestError> {
 fn asks_for_usage(options: &str) -> Result<bool, RequestError> {
     let mut found = Vec::new();
     json::fields(options, |name, value| {
-        if folded(name) == "include_usage" {
+        if folds_to(name, "include_usage") {
             found.push((name == "include_usage", value));
         }
     })

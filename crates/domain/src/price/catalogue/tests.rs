@@ -6,7 +6,7 @@ fn found(model: &str) -> CatalogueEntry {
 }
 
 fn cost(model: &str, usage: Usage) -> u64 {
-    Pinned { price: found(model).price, ..Pinned::default() }.bill(&usage, None).get()
+    Pinned { price: found(model).price.into(), ..Pinned::default() }.bill(&usage, None).get()
 }
 
 #[test]

@@ -56,7 +56,7 @@ prop_compose! {
         millionths in prop_oneof![Just(1_000_000), 0..=2_000_000_u32],
     ) -> Pinned {
         let price = Price { rates, tiers, service_tiers, per_call };
-        Pinned { price, ratio: Ratio::try_from(millionths).unwrap(), ..Pinned::default() }
+        Pinned { price: price.into(), ratio: Ratio::try_from(millionths).unwrap(), ..Pinned::default() }
     }
 }
 

@@ -85,7 +85,7 @@ impl Control {
     /// Whether the price that was pinned at `position` was in force there.
     fn was(&self, position: u64, source: PriceSource, picos: u64) -> bool {
         let broken = self.broken(position, |charge| {
-            charge.pinned = Pinned { price: price(picos), source, ..Pinned::default() };
+            charge.pinned = Pinned { price: price(picos).into(), source, ..Pinned::default() };
         });
         let expected = Broken::Price { position: 5, model: model(), control_position: position };
         assert!(broken.is_empty() || broken == [expected], "{broken:?}");
@@ -136,7 +136,7 @@ fn the_catalogues_price_counts_where_the_operator_set_none() {
         let source = PriceSource::Builtin { edition: edition.to_owned() };
         control.broken(1, |charge| {
             charge.model = known.clone();
-            charge.pinned = Pinned { price, source, ..Pinned::default() };
+            charge.pinned = Pinned { price: price.into(), source, ..Pinned::default() };
         })
     };
     assert_eq!(builtin(entry.price.clone(), EDITION), []);
@@ -161,7 +161,7 @@ fn a_ratio_counts_from_where_it_was_set_and_the_group_default_is_always_there() 
         let broken = control.broken(position, |charge| {
             let (price, source, ratio) = (price(100), list(1), ratio(millionths));
             charge.group = group.clone();
-            charge.pinned = Pinned { price, source, ratio };
+            charge.pinned = Pinned { price: price.into(), source, ratio };
         });
         let expected = Broken::Ratio { position: 5, group: group.clone(), control_position: position };
         assert!(broken.is_empty() || broken == [expected], "{broken:?}");

@@ -1,0 +1,89 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    task::yield_now,
+};
+
+use super::Conduits;
+use crate::{RelayConfig, upstream::connections::dial};
+
+const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+fn conduits() -> Arc<Conduits> {
+    Conduits::new(dial(&RelayConfig::default()), Handle::current(), 4)
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn ask(address: SocketAddr) -> Request<Bytes> {
+    Request::post(format!("http://{address}/v1")).body(Bytes::from_static(b"?")).unwrap()
+}
+
+/// Reads one request of `connection` and answers with these bytes.
+async fn answer(connection: &mut TcpStream, bytes: &str) -> String {
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n?") {
+        assert_ne!(connection.read_buf(&mut asked).await.unwrap(), 0, "the request is whole");
+    }
+    connection.write_all(bytes.as_bytes()).await.unwrap();
+    String::from_utf8(asked).unwrap()
+}
+
+async fn read(conduits: &Arc<Conduits>, address: SocketAddr) -> Bytes {
+    let response = conduits.send(ask(address)).await.unwrap();
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn a_connection_serves_the_next_call_once_its_answer_was_read() {
+    let ((listener, address), conduits) = (listen().await, conduits());
+    let serve = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        answer(&mut connection, WHOLE).await;
+        answer(&mut connection, WHOLE).await
+    };
+    let ask = async { (read(&conduits, address).await, read(&conduits, address).await) };
+    let (asked, read) = tokio::join!(serve, ask);
+    assert_eq!(read, ("ok".into(), "ok".into()));
+    assert!(asked.starts_with("POST /v1 HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains(&format!("host: {address}\r\n")), "{asked}");
+}
+
+#[tokio::test]
+async fn one_that_its_provider_closed_is_let_go_of_and_another_takes_its_place() {
+    let ((listener, address), conduits) = (listen().await, conduits());
+    for _ in 0..2 {
+        let serve = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            answer(&mut connection, WHOLE).await;
+        };
+        let ((), read) = tokio::join!(serve, read(&conduits, address));
+        assert_eq!(read, "ok");
+        while conduits.sweep() {
+            yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_whose_answer_was_not_read_to_its_end_is_closed() {
+    let ((listener, address), conduits) = (listen().await, conduits());
+    let serve = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        answer(&mut connection, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await;
+        connection.read(&mut [0]).await.unwrap()
+    };
+    let ask = async { drop(conduits.send(ask(address)).await.unwrap()) };
+    let (read, ()) = tokio::join!(serve, ask);
+    assert_eq!(read, 0, "nobody writes there any more");
+}
