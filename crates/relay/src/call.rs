@@ -65,7 +65,7 @@ impl Relay {
         self.health.open_circuits()
     }
 
-    /// Relays one call. It runs on and is settled when this future is dropped.
+    /// Relays one call: whoever waits for it carries it. Dropped, it runs on by itself and is settled.
     ///
     /// # Errors
     /// Why there is no answer; nothing is owed then.

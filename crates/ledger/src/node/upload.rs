@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use domain::JournalId;
-
 use super::{
     Node, NodeError,
     anew::{self, Course},
@@ -28,8 +26,8 @@ const UPLOAD_RECORDS: u64 = 1_000;
 const TICK_EVERY: Duration = Duration::from_millis(500);
 /// How long ingested files are kept: from them a restored ledger is filled again.
 const KEEP: Duration = Duration::from_hours(24);
-/// How often the ledger is asked what it has, in milliseconds: a restore shows, and the ledger hears that this journal lives.
-/// In between it has what it said that it took.
+/// How often the ledger is asked what it has where there is nothing to bring it, in milliseconds: a restore shows, and the
+/// ledger hears that this journal lives.
 const ASK_EVERY_MS: u64 = 10_000;
 /// The most journals in one upload: this one, and one that takes its place.
 const JOURNALS_MAX: usize = 2;
@@ -125,17 +123,7 @@ impl Node {
         !inner.journal.is_durable()
             || inner.journal.seq() != *self.ingested.borrow()
             || self.broken.load(Ordering::Acquire)
-            || self.is_to_ask(place)
-    }
-
-    fn is_to_ask(&self, place: &Place) -> bool {
-        self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
-    }
-
-    async fn ask(&self, journal_id: JournalId, place: &mut Place) -> Result<Standing, NodeError> {
-        let known = self.port.cursor(journal_id).await?;
-        place.asked_ms = self.clock.boot_ms();
-        Ok(known)
+            || self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
     }
 
     async fn bring_home(&self, place: &mut Place) -> Result<Home, NodeError> {
@@ -143,11 +131,9 @@ impl Node {
             let inner = self.inner.lock();
             (inner.journal.id(), inner.journal.durable().seq)
         };
+        let known = self.port.cursor(journal_id).await?;
+        place.asked_ms = self.clock.boot_ms();
         // What fails on the way leaves no place: the next upload looks for it anew.
-        let known = match place.known.take().filter(|_| !self.is_to_ask(place)) {
-            Some(known) => known,
-            None => self.ask(journal_id, place).await?,
-        };
         let Some(mut reader) = self.place_at(place.reader.take(), known)? else { return Ok(Home::BegunAnew) };
         // An answer may have been lost, or the ledger restored: what it says is what it has.
         self.came_home(known.cursor.seq, known);
@@ -161,7 +147,6 @@ impl Node {
             self.came_home(cursor.seq, known);
         }
         place.reader = Some(reader);
-        place.known = Some(Standing { cursor, ..known });
         Ok(Home::Reached)
     }
 
@@ -220,15 +205,13 @@ impl Node {
 /// Where an upload goes on.
 pub(super) struct Place {
     reader: Option<Reader>,
-    /// What the ledger had then, by its own word.
-    known: Option<Standing>,
     /// When the ledger was asked last.
     asked_ms: u64,
 }
 
 impl Place {
     pub(super) const fn new(reader: Option<Reader>, asked_ms: u64) -> Self {
-        Self { reader, known: None, asked_ms }
+        Self { reader, asked_ms }
     }
 }
 

@@ -357,6 +357,14 @@ impl Rig {
     }
 }
 
+/// A client that waits for its answer until `asked` is told, and then leaves.
+pub(super) async fn leave(call: impl Future<Output = Result<Answer, CallError>>, asked: &Notify) {
+    tokio::select! {
+        answer = call => panic!("it is still to be answered, not {answer:?}"),
+        () = asked.notified() => {}
+    }
+}
+
 pub(super) async fn text(answer: Answer) -> String {
     String::from_utf8(answer.body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }

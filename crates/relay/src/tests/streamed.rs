@@ -5,7 +5,7 @@ use tokio::sync::Notify;
 
 use super::{
     provider::{Act, DONE, FINISH, STREAM_USAGE, delta, good_stream, send, stream_head},
-    rig::{RESERVE_STREAM, Rig, STREAM, route, text},
+    rig::{RESERVE_STREAM, Rig, STREAM, leave, route, text},
 };
 use crate::RelayConfig;
 
@@ -139,10 +139,7 @@ async fn a_client_that_is_gone_before_the_first_frame_pays_all_the_same() {
     let mut script = vec![Act::Tell(Arc::clone(&asked)), Act::Await(Arc::clone(&go))];
     script.extend(good_stream());
     let rig = Rig::new(vec![script]).await;
-    let mut call = Box::pin(rig.chat(STREAM));
-    assert!(futures_util::poll!(&mut call).is_pending());
-    asked.notified().await;
-    drop(call);
+    leave(rig.chat(STREAM), &asked).await;
     go.notify_one();
     assert_eq!(rig.records().await.last().unwrap(), "settle 10+5 for 60 [ClientLeft]");
 }

@@ -1,10 +1,9 @@
-use futures_util::poll;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{
     provider::{Act, USAGE, completion, status},
-    rig::{RESERVE_WHOLE, Rig, WHOLE, route, text},
+    rig::{RESERVE_WHOLE, Rig, WHOLE, leave, route, text},
 };
 use crate::{RelayConfig, Retry};
 
@@ -84,10 +83,7 @@ async fn a_client_that_leaves_before_the_answer_pays_for_it() {
         status(200, "", &completion("hi", USAGE)),
     ];
     let rig = Rig::new(vec![script]).await;
-    let mut call = Box::pin(rig.chat(WHOLE));
-    assert!(poll!(&mut call).is_pending());
-    asked.notified().await;
-    drop(call);
+    leave(rig.chat(WHOLE), &asked).await;
     go.notify_one();
     assert_eq!(rig.records().await.last().unwrap(), "settle 10+5 for 60 [ClientLeft]");
 }
