@@ -19,7 +19,7 @@ test:
 	cargo build --locked -p veloera --features faults
 	install -D $${CARGO_TARGET_DIR:-target}/debug/veloera $${CARGO_TARGET_DIR:-target}/faults/veloera
 	cargo test --locked --workspace
-	cargo test --locked -p ledger --features mutants --test simulation mutant
+	cargo test --locked --workspace --features ledger/mutants --test simulation mutant
 
 lint:
 	infra/setup rust

@@ -29,6 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    small_pages();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
@@ -37,4 +38,10 @@ fn main() -> ExitCode {
             if usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// A page of two megabytes for every few kilobytes that a thread needs would double what an idle node holds. Where the
+/// kernel does not know the question, it holds that.
+fn small_pages() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

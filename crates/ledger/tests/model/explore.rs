@@ -1,6 +1,9 @@
 //! Breadth first through every state that can be reached.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use super::{
     invariants::broken,
@@ -21,8 +24,8 @@ pub(crate) struct Found {
 pub(crate) fn explore(scope: &Scope, states_max: usize) -> Found {
     let first = State::first(scope);
     let mut found = Found { violation: None, states: 0, overspent_max: 0, cut_off: false };
-    // Each state's number, and for each number how it was reached.
-    let mut seen = HashMap::from([(first.clone(), 0_usize)]);
+    let mut seen = HashSet::from([mark(&first)]);
+    // For each state's number how it was reached.
     let mut ways: Vec<(usize, String)> = vec![(0, String::new())];
     let mut queue = VecDeque::from([(first, 0_usize)]);
     while let Some((state, number)) = queue.pop_front() {
@@ -32,20 +35,31 @@ pub(crate) fn explore(scope: &Scope, states_max: usize) -> Found {
             return found;
         }
         for (following, by) in following(scope, &state) {
-            if seen.contains_key(&following) {
+            if !seen.insert(mark(&following)) {
                 continue;
             }
             if ways.len() >= states_max {
                 found.cut_off = true;
                 return found;
             }
-            seen.insert(following.clone(), ways.len());
             queue.push_back((following, ways.len()));
             ways.push((number, by));
         }
     }
     found.states = ways.len();
     found
+}
+
+/// What a state is remembered by, for states themselves would fill the memory: that two of tens of millions share 128
+/// bits is less likely than that the machine errs.
+fn mark(state: &State) -> (u64, u64) {
+    let half = |which: u8| {
+        let mut hasher = DefaultHasher::new();
+        which.hash(&mut hasher);
+        state.hash(&mut hasher);
+        hasher.finish()
+    };
+    (half(0), half(1))
 }
 
 fn way_to(ways: &[(usize, String)], mut number: usize) -> Vec<String> {
