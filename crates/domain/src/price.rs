@@ -95,7 +95,8 @@ impl Default for PriceSource {
 /// The price under which a call was reserved: settle, in-doubt and late charges use exactly this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pinned {
-    /// The price, which many calls share.
+    // Many calls share it.
+    /// The price.
     pub price: Arc<Price>,
     /// Where it comes from.
     pub source: PriceSource,
