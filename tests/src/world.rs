@@ -75,6 +75,8 @@ impl World {
         self.veloera.terminate();
         let status = self.veloera.ended().await;
         assert!(status.success(), "it ended with {status}");
+        let log = self.veloera.log();
+        assert!(!log.contains("something still holds the log"), "it waited in vain at its end: {log}");
         self.veloera.verified()
     }
 }

@@ -80,10 +80,12 @@ async fn serve(
         demo::ensure(data_dir, &parts.log, &parts.directory, address).await?;
     }
     let setup = setup(&parts, address)?;
-    let router = api::router(parts.edge(config, setup));
     tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-    let begin = |relay: &Runtime| Lane::begin(relay.handle(), router.clone(), address);
-    let (lanes, served): (Vec<_>, Vec<_>) = relays.iter().map(begin).unzip();
+    let (lanes, served): (Vec<_>, Vec<_>) = {
+        // It holds the log, which ends when nobody does any more: the lanes alone keep it.
+        let router = api::router(parts.edge(config, setup));
+        relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone(), address)).unzip()
+    };
     let stop = parts.stop_after(stop::requested()?);
     let server = async {
         lanes::hand_out(listener, lanes, stop).await;
