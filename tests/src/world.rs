@@ -76,7 +76,9 @@ impl World {
         let status = self.veloera.ended().await;
         assert!(status.success(), "it ended with {status}");
         let log = self.veloera.log();
-        assert!(!log.contains("something still holds the log"), "it waited in vain at its end: {log}");
+        // A call that was not waited for to its end may hold it yet.
+        let is_overdue = log.contains("did not end in time");
+        assert!(is_overdue || !log.contains("still holds the log"), "it waited in vain at its end: {log}");
         self.veloera.verified()
     }
 }
