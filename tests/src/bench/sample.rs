@@ -68,7 +68,7 @@ impl Calls {
             model: model(),
             pinned: self.pinned.clone(),
             service_tier: None,
-            control_position: 1,
+            control_position: 0,
             mode: Mode::Whole,
             input_tokens: USAGE.input_tokens,
             reserved: amount.plus(amount),
