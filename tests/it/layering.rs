@@ -50,8 +50,13 @@ const RULES: &[Rule] = &[
     rule("ledger", &["domain", "eventlog"], NO_HTTP),
     rule("projections", &["domain", "eventlog"], NO_HTTP),
     rule("relay", &["domain", "wire"], NO_STORES),
-    rule("api", &["domain", "wire", "eventlog", "ledger", "projections", "relay"], NO_SQL),
-    rule("veloera", &["domain", "wire", "eventlog", "ledger", "projections", "relay", "api"], &["sqlx"]),
+    rule("cluster", &["domain", "eventlog", "ledger"], &["anyhow", "axum", "reqwest", "sqlx"]),
+    rule("api", &["domain", "wire", "eventlog", "ledger", "projections", "relay", "cluster"], NO_SQL),
+    rule(
+        "veloera",
+        &["domain", "wire", "eventlog", "ledger", "projections", "relay", "cluster", "api"],
+        &["sqlx"],
+    ),
 ];
 
 const TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];

@@ -73,7 +73,7 @@ pub fn stream_name(kind: &str, id: &str) -> String {
 }
 
 /// An event as it stands in its log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Which log.
     pub log: Log,
