@@ -29,6 +29,7 @@ const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The largest journal, in bytes: 1 TiB.
 const JOURNAL_BYTES_MAX: u64 = 1 << 40;
 const METRICS_KEY_BYTES_MIN: usize = 16;
+const RELAY_THREADS_MAX: u64 = 256;
 /// What a reservation must outlive: the process, or a power loss.
 const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
 
@@ -101,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) cors_origins: Vec<HeaderValue>,
     /// What whoever reads the metrics must show, if anything.
     pub(crate) metrics_key: Option<String>,
+    /// How many threads carry calls; by the machine's cores where nothing is said.
+    pub(crate) relay_threads: Option<usize>,
 }
 
 /// A database's address that was checked. It may hold a password: it is never printed.
@@ -154,7 +157,7 @@ macro_rules! settings {
 settings! {
     role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
     log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
-    metrics_key,
+    metrics_key, relay_threads,
 }
 
 /// A string or a whole number: variables know only text.
@@ -254,6 +257,8 @@ impl Raw {
             drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
             cors_origins: origins(self.cors_origins)?,
             metrics_key: metrics_key(self.metrics_key)?,
+            relay_threads: within("relay_threads", self.relay_threads, 1..=RELAY_THREADS_MAX, "1 to 256")?
+                .and_then(|threads| usize::try_from(threads).ok()),
         })
     }
 }

@@ -39,7 +39,8 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let data_dir = DataDir::open(&config.data_dir)?;
     let _lock = data_dir.lock()?;
     let sealer = data_dir.sealer(config.master_key.as_deref())?;
-    let (relays, ledger, control) = (pools::relays()?, pools::single("ledger")?, pools::single("control")?);
+    let (relays, ledger, control) =
+        (pools::relays(config.relay_threads)?, pools::single("ledger")?, pools::single("control")?);
     let served = control.block_on(async {
         let parts = Parts::build(config, &data_dir, sealer, ledger.handle(), control.handle()).await?;
         serve(config, &data_dir, parts, &relays, with_demo).await
