@@ -113,6 +113,12 @@ pub enum IngestError {
         /// Why.
         reason: String,
     },
+    /// The journal belongs to another node: nothing is taken from this one, and nothing told.
+    #[error("journal {journal_id} belongs to another node")]
+    Foreign {
+        /// Which journal.
+        journal_id: JournalId,
+    },
     /// The ledger cannot be reached, or failed.
     #[error("the ledger is not available: {0}")]
     Unavailable(String),
