@@ -4,6 +4,7 @@
 //! Events may be hinted at by a bus that loses, repeats and reorders; the [`Source`] has them all, in order.
 
 mod course;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -21,16 +22,12 @@ use tokio::{
 };
 
 use self::course::Course;
-use crate::Freshness;
+use crate::{EventPage, Freshness};
 
 /// How long a question may wait for news, in milliseconds. Far less than the shortest bound of staleness.
 pub const WAIT_MS_MAX: u64 = 10_000;
 /// How often it is asked whether a bus that is alive has lost anything.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How long an answer may take beyond what it was to wait.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// How long a snapshot may take.
-const SNAPSHOT_MAX: Duration = Duration::from_mins(2);
 /// How often it is told at most how far this node has come.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// The pause after a failure doubles up to this.
@@ -40,23 +37,12 @@ const DOUBLINGS_MAX: u32 = 5;
 /// So often in a row must a log be behind before it counts as restored: one control node may only be behind another.
 const BEHIND_MAX: u32 = 3;
 
-/// The next events of a log, and how far it has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventPage {
-    /// Names the log.
-    pub log_id: uuid::Uuid,
-    /// Its last position.
-    pub head: u64,
-    /// In order, from the one that was asked for.
-    pub events: Vec<Recorded>,
-}
-
 /// Who has the log did not answer, or not well.
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub struct SourceError(pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Who has the log.
+/// Who has the log. How long it takes to answer is bounded by itself.
 pub trait Source: Send + Sync + 'static {
     /// All that it has come to, for [`Replica::rebuild`].
     fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>>;
@@ -108,9 +94,6 @@ pub enum FollowError {
     /// Nobody who has it answers.
     #[error("no control node answers: {0}")]
     Source(#[from] SourceError),
-    /// The answer does not come.
-    #[error("no control node answers in time")]
-    Silent,
     /// What it says cannot be taken in.
     #[error("what the log says cannot be taken in: {0}")]
     Untaken(#[from] StoreError),
@@ -193,9 +176,7 @@ impl Follower {
     /// When there is no answer, or it cannot be taken in.
     pub async fn ask(&self, wait_ms: u64) -> Result<(), FollowError> {
         let (after, asked_ms) = (self.replica.place().position, self.clock.boot_ms());
-        let answer = self.source.events(after, PAGE_MAX, wait_ms);
-        let limit = ANSWER_MAX + Duration::from_millis(wait_ms);
-        let page = time::timeout(limit, answer).await.map_err(|_| FollowError::Silent)??;
+        let page = self.source.events(after, PAGE_MAX, wait_ms).await?;
         let place = self.replica.place();
         match Course::to_head(place, page.log_id, page.head) {
             Course::Known => {}
@@ -246,8 +227,7 @@ impl Follower {
 
     async fn rebuild(&self) -> Result<(), FollowError> {
         let before = self.replica.place();
-        let snapshot = time::timeout(SNAPSHOT_MAX, self.source.snapshot());
-        let snapshot = snapshot.await.map_err(|_| FollowError::Silent)??;
+        let snapshot = self.source.snapshot().await?;
         let replica = Arc::clone(&self.replica);
         let rebuilt = tokio::task::spawn_blocking(move || replica.rebuild(&snapshot)).await;
         rebuilt.map_err(|error| ReplicaError(Box::new(error))).flatten()?;
@@ -264,7 +244,7 @@ impl Follower {
         applied.mark_changed();
         while applied.changed().await.is_ok() {
             let position = *applied.borrow_and_update();
-            if let Ok(Err(error)) = time::timeout(ANSWER_MAX, self.source.applied(position)).await {
+            if let Err(error) = self.source.applied(position).await {
                 tracing::debug!(%error, position, "how far this node has come was not heard");
             }
             time::sleep(TELL_EVERY).await;

@@ -4,13 +4,19 @@
 //! master key that both were given, so that neither the way between them nor a name server need be trusted.
 
 mod control;
+mod freshness;
 mod identity;
 mod join_token;
+mod shelf;
 mod signature;
 
+pub mod follow;
 pub mod protocol;
 
 pub use control::{Control, ControlError, ControlOptions, ControlUrls, EventPage, URLS_MAX, UrlsError};
+pub use follow::{Follower, Replica, ReplicaError, Source, SourceError};
+pub use freshness::{Freshness, Reached, Stale, StalenessBounds};
 pub use identity::{Identity, IdentityError};
 pub use join_token::{JoinToken, JoinTokenError};
+pub use shelf::{Shelf, ShelfError};
 pub use signature::{Nonce, Signature, SignatureError, is_marked, mark_of};

@@ -49,7 +49,7 @@ struct Serve {
     #[command(flatten)]
     place: Place,
     /// What this node does [default: all].
-    #[arg(long, value_name = "all")]
+    #[arg(long, value_name = "all|control|relay")]
     role: Option<String>,
     /// Where it listens [default: 127.0.0.1:3000].
     #[arg(long, value_name = "ADDRESS")]

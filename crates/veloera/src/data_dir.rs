@@ -74,6 +74,14 @@ impl DataDir {
         self.0.join(name)
     }
 
+    /// The sealer of a node that others gave their key to: one that was made here would open nothing of theirs.
+    pub(crate) fn given_sealer(&self, given: Option<&str>) -> anyhow::Result<Sealer> {
+        if given.is_none() && !self.file("master.key").is_file() {
+            bail!("a relay node needs the master key of its control nodes, as VELOERA_MASTER_KEY");
+        }
+        self.sealer(given)
+    }
+
     /// The sealer under the key that was given, else under the one that lies here, which is made at first.
     pub(crate) fn sealer(&self, given: Option<&str>) -> anyhow::Result<Sealer> {
         if let Some(text) = given {

@@ -183,17 +183,17 @@ impl ReadModels {
 
 impl relay::Directory for ReadModels {
     fn price(&self, model: &ModelName, group: &GroupName) -> Option<Arc<Priced>> {
-        if let Some(kept) = self.prices.at(self.directory.position(), model, group) {
+        if let Some(kept) = self.prices.at(self.directory.moment(), model, group) {
             return Some(kept);
         }
-        let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
+        let (moment, pinned, limits) = self.directory.priced_at(model, group)?;
         let priced = Arc::new(Priced {
             pinned,
-            control_position,
+            control_position: moment.position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         });
-        self.prices.keep(model, group, &priced);
+        self.prices.keep(moment, model, group, &priced);
         Some(priced)
     }
 

@@ -134,6 +134,7 @@ impl Node {
         need: Nanos,
         floor: Nanos,
     ) -> Result<(), GrantError> {
+        self.settle_inherited().await?;
         let ask = |shortage: &Shortage| ScopeAsk {
             account_id: shortage.account_id,
             lease_id: self.clock.lease_id(),

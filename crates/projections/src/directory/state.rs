@@ -14,7 +14,9 @@ use domain::{
     budget::{Budget, Holder},
     channel::Channel,
     group::Group,
+    journal::Journal,
     login::Login,
+    node::Node,
     price_list::PriceList,
     session::Session,
     settings::Settings,
@@ -36,8 +38,8 @@ use crate::{
     users::UserRow,
 };
 
-/// Streams of the control log that make no rows: claims of unique values.
-const WITHOUT_ROWS: [&str; 1] = [Login::KIND];
+/// Streams of the control log that make no rows here: claims of unique values, and which nodes there are.
+const WITHOUT_ROWS: [&str; 3] = [Login::KIND, Node::KIND, Journal::KIND];
 
 type Rows<M> = BTreeMap<<M as Model>::Key, Arc<M>>;
 
