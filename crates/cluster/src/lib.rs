@@ -6,6 +6,7 @@
 mod control;
 mod identity;
 mod join_token;
+mod remote_ledger;
 mod signature;
 
 pub mod protocol;
@@ -13,4 +14,5 @@ pub mod protocol;
 pub use control::{Control, ControlError, ControlOptions, ControlUrls, EventPage, URLS_MAX, UrlsError};
 pub use identity::{Identity, IdentityError};
 pub use join_token::{JoinToken, JoinTokenError};
+pub use remote_ledger::RemoteLedger;
 pub use signature::{Nonce, Signature, SignatureError, is_marked, mark_of};
