@@ -10,7 +10,6 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
-use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::stored::{
     GroupRulesPatchSchema, GroupRulesSchema, PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema,
@@ -77,11 +76,16 @@ impl Modify for Keys {
 
 /// The document, in step with the router: both are made of the same routes.
 pub fn openapi() -> Document {
-    let routes = OpenApiRouter::with_openapi(Frame::openapi())
-        .merge(router::client())
-        .merge(router::admin())
-        .merge(router::operations());
-    shared::completed(routes.into_openapi())
+    let routes = [
+        router::client().into_openapi(),
+        router::admin().into_openapi(),
+        router::operations().into_openapi(),
+    ];
+    let mut document = Frame::openapi();
+    for routes in routes {
+        document.merge(routes);
+    }
+    shared::completed(document)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub use appender::{Appender, BATCH_MAX, QUEUE_MAX};
 pub use command::{Command, ExecuteError, Executed, Fault};
 pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use envelope::{Envelope, EnvelopeError};
-pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, stream_name};
+pub use event::{Heads, Metadata, NewEvent, Place, Recorded, StreamAppend, stream_name};
 pub use persons::SubjectKeys;
 pub use reader::{Filter, Happened, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, reachable, schemas_of};

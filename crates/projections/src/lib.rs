@@ -23,5 +23,5 @@ mod fixtures;
 
 pub use calls::Calls;
 pub use control::ControlModels;
-pub use directory::{Directory, Limits, TokenEntry};
+pub use directory::{Directory, Limits, Moment, RestoreError, TokenEntry};
 pub use model::Stored;

@@ -5,7 +5,7 @@ mod ports;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64},
+    atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
 
 use axum::Router;
@@ -21,9 +21,12 @@ use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::ports::{Counting, Generous, Hands, Known, START_US, Silent};
+use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent};
 pub(crate) use self::{ask::Answered, ports::Condition};
-use crate::{Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, key, router, subject};
+use crate::{
+    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, client_router, control_router, key, router,
+    subject,
+};
 
 /// A secret that must never be seen again.
 pub(super) const UPSTREAM_KEY: &str = "upstream-secret-0123456789";
@@ -39,6 +42,12 @@ pub(super) struct Person {
 /// The node, and whoever is known there.
 pub(super) struct Node {
     pub(super) router: Router,
+    /// What it would answer if it carried calls alone.
+    pub(super) clients: Router,
+    /// What it would answer if it carried none.
+    pub(super) others: Router,
+    /// Whether it hears of revoked keys.
+    pub(super) heard: Arc<AtomicBool>,
     pub(super) log: EventLog,
     pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<Hands>,
@@ -99,26 +108,34 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     let calls = Calls::load(&log).await.unwrap();
     tasks.spawn(calls.clone().follow(log.clone()));
     let stopping = CancellationToken::new();
-    let edge = Edge {
-        log: log.clone(),
+    let heard = Arc::new(AtomicBool::new(true));
+    let client = ClientEdge {
         directory: directory.clone(),
-        calls,
+        freshness: Arc::new(Heard(heard.clone())),
         relay,
-        providers,
         ids: ids.clone(),
         clock: clock.clone(),
         health: Arc::new(health),
         metrics: Metrics::new(Box::new(Silent)),
         metrics_key: None,
-        sign_in: SignIn::default(),
-        tails: Tails::default(),
         cors_origins: vec!["https://app.example".parse().unwrap()],
-        setup,
-        stopping: stopping.clone(),
         limits,
     };
+    let edge = Arc::new(Edge {
+        client: Arc::new(client),
+        log: log.clone(),
+        calls,
+        providers,
+        sign_in: SignIn::default(),
+        tails: Tails::default(),
+        setup,
+        stopping: stopping.clone(),
+    });
     Node {
-        router: router(edge),
+        router: router(&edge),
+        clients: client_router(&edge.client),
+        others: control_router(&edge),
+        heard,
         log,
         directory,
         clock,

@@ -1,0 +1,273 @@
+//! Following a log from another node: what comes next is taken in, what is missing is fetched, and where the log is
+//! another one than before all of it is fetched anew.
+//!
+//! Events may be hinted at by a bus that loses, repeats and reorders; the [`Source`] has them all, in order.
+
+mod course;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use eventlog::{Envelope, PAGE_MAX, Place, Recorded, Sealer, StoreError};
+use futures_util::{StreamExt, future::BoxFuture, stream::BoxStream};
+use ledger::NodeClock;
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::{
+    sync::watch,
+    time::{self, MissedTickBehavior},
+};
+
+use self::course::Course;
+use crate::Freshness;
+
+/// How long a question may wait for news, in milliseconds. Far less than the shortest bound of staleness.
+pub const WAIT_MS_MAX: u64 = 10_000;
+/// How often it is asked whether a bus that is alive has lost anything.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How long an answer may take beyond what it was to wait.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long a snapshot may take.
+const SNAPSHOT_MAX: Duration = Duration::from_mins(2);
+/// How often it is told at most how far this node has come.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// The pause after a failure doubles up to this.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+const DOUBLINGS_MAX: u32 = 5;
+/// So often in a row must a log be behind before it counts as restored: one control node may only be behind another.
+const BEHIND_MAX: u32 = 3;
+
+/// The next events of a log, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPage {
+    /// Names the log.
+    pub log_id: uuid::Uuid,
+    /// Its last position.
+    pub head: u64,
+    /// In order, from the one that was asked for.
+    pub events: Vec<Recorded>,
+}
+
+/// Who has the log did not answer, or not well.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct SourceError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Who has the log.
+pub trait Source: Send + Sync + 'static {
+    /// All that it has come to, for [`Replica::rebuild`].
+    fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>>;
+
+    /// The events after `after`, at most `limit`; where there are none, those that come within `wait_ms`.
+    fn events(
+        &self,
+        after: u64,
+        limit: usize,
+        wait_ms: u64,
+    ) -> BoxFuture<'_, Result<EventPage, SourceError>>;
+
+    /// Is told how far this node has come.
+    fn applied(&self, position: u64) -> BoxFuture<'_, Result<(), SourceError>>;
+}
+
+/// A snapshot could not be made or taken.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct ReplicaError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What is made of the log here.
+pub trait Replica: Send + Sync + 'static {
+    /// Which log it follows, and how far it has come.
+    fn place(&self) -> Place;
+
+    /// Takes in what comes next.
+    ///
+    /// # Errors
+    /// When it is not what comes next, or cannot be understood; what came before holds.
+    fn take(&self, events: &[Recorded]) -> Result<(), StoreError>;
+
+    /// Puts a snapshot in the place of everything.
+    ///
+    /// # Errors
+    /// When it is none; what is known stays.
+    fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError>;
+
+    /// All that it has come to, and where that is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn snapshot(&self) -> Result<(Place, Bytes), ReplicaError>;
+}
+
+/// Why a log is not followed for now.
+#[derive(Debug, Error)]
+pub enum FollowError {
+    /// Nobody who has it answers.
+    #[error("no control node answers: {0}")]
+    Source(#[from] SourceError),
+    /// The answer does not come.
+    #[error("no control node answers in time")]
+    Silent,
+    /// What it says cannot be taken in.
+    #[error("what the log says cannot be taken in: {0}")]
+    Untaken(#[from] StoreError),
+    /// The snapshot cannot.
+    #[error("the snapshot cannot be taken: {0}")]
+    Snapshot(#[from] ReplicaError),
+    /// The log ends before what was known of it.
+    #[error("the log ends at {head}, and {position} was known: a control node lags, or was restored")]
+    Behind {
+        /// Where it ends.
+        head: u64,
+        /// What was known.
+        position: u64,
+    },
+}
+
+/// Keeps a replica up with its log.
+pub struct Follower {
+    source: Arc<dyn Source>,
+    replica: Arc<dyn Replica>,
+    freshness: Arc<Freshness>,
+    clock: Arc<dyn NodeClock>,
+    sealer: Sealer,
+    /// How often in a row the log was behind.
+    behind: Mutex<u32>,
+    applied: watch::Sender<u64>,
+}
+
+impl Follower {
+    /// Begins where the replica stands. `sealer` opens what a bus hints at.
+    pub fn new(
+        source: Arc<dyn Source>,
+        replica: Arc<dyn Replica>,
+        freshness: Arc<Freshness>,
+        clock: Arc<dyn NodeClock>,
+        sealer: Sealer,
+    ) -> Self {
+        let applied = watch::Sender::new(replica.place().position);
+        Self { source, replica, freshness, clock, sealer, behind: Mutex::new(0), applied }
+    }
+
+    /// Follows for as long as it is polled.
+    pub async fn run(self, hints: Option<BoxStream<'static, Envelope>>) {
+        tokio::join!(self.tail(hints), self.tell());
+    }
+
+    async fn tail(&self, mut hints: Option<BoxStream<'static, Envelope>>) {
+        let mut ask = time::interval(ASK_EVERY);
+        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failures = 0;
+        loop {
+            let followed = match &mut hints {
+                None => self.ask(WAIT_MS_MAX).await,
+                Some(stream) => tokio::select! {
+                    _ = ask.tick() => self.ask(0).await,
+                    hint = stream.next() => match hint {
+                        Some(envelope) => self.heed(envelope).await,
+                        None => {
+                            tracing::warn!("the bus has ended: control nodes are asked alone");
+                            hints = None;
+                            Ok(())
+                        }
+                    },
+                },
+            };
+            match followed {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    tracing::warn!(%error, position = self.replica.place().position, "the control log is not followed");
+                    time::sleep(PAUSE_MAX.min(PAUSE_MIN * (1 << failures))).await;
+                    failures = DOUBLINGS_MAX.min(failures + 1);
+                }
+            }
+        }
+    }
+
+    /// Asks for what comes next, and takes it in.
+    ///
+    /// # Errors
+    /// When there is no answer, or it cannot be taken in.
+    pub async fn ask(&self, wait_ms: u64) -> Result<(), FollowError> {
+        let (after, asked_ms) = (self.replica.place().position, self.clock.boot_ms());
+        let answer = self.source.events(after, PAGE_MAX, wait_ms);
+        let limit = ANSWER_MAX + Duration::from_millis(wait_ms);
+        let page = time::timeout(limit, answer).await.map_err(|_| FollowError::Silent)??;
+        let place = self.replica.place();
+        match Course::to_head(place, page.log_id, page.head) {
+            Course::Known => {}
+            Course::Next | Course::Missing => self.take(page.events)?,
+            Course::Behind if self.is_restored() => return self.rebuild().await,
+            Course::Behind => {
+                return Err(FollowError::Behind { head: page.head, position: place.position });
+            }
+            Course::OtherLog => return self.rebuild().await,
+        }
+        *self.behind.lock() = 0;
+        if self.replica.place().position >= page.head {
+            self.freshness.reached(self.replica.place(), asked_ms);
+        }
+        Ok(())
+    }
+
+    fn is_restored(&self) -> bool {
+        let mut behind = self.behind.lock();
+        *behind += 1;
+        *behind >= BEHIND_MAX
+    }
+
+    /// Takes in what a bus hinted at, where it is what comes next; what is missing before it is asked for.
+    async fn heed(&self, envelope: Envelope) -> Result<(), FollowError> {
+        let (log_id, position) = (envelope.log_id, envelope.position());
+        match Course::to_event(self.replica.place(), log_id, position) {
+            Course::Known | Course::Behind => Ok(()),
+            Course::Next => match envelope.open(&self.sealer) {
+                Ok(event) => Ok(self.take(vec![event])?),
+                Err(error) => {
+                    tracing::error!(%error, "the bus carries what no control node wrote");
+                    Ok(())
+                }
+            },
+            // Whoever has the log says which one it is.
+            Course::Missing | Course::OtherLog => self.ask(0).await,
+        }
+    }
+
+    fn take(&self, mut events: Vec<Recorded>) -> Result<(), StoreError> {
+        let known = self.replica.place().position;
+        events.retain(|event| event.position > known);
+        let taken = self.replica.take(&events);
+        self.applied.send_replace(self.replica.place().position);
+        taken
+    }
+
+    async fn rebuild(&self) -> Result<(), FollowError> {
+        let before = self.replica.place();
+        let snapshot = time::timeout(SNAPSHOT_MAX, self.source.snapshot());
+        let snapshot = snapshot.await.map_err(|_| FollowError::Silent)??;
+        let replica = Arc::clone(&self.replica);
+        let rebuilt = tokio::task::spawn_blocking(move || replica.rebuild(&snapshot)).await;
+        rebuilt.map_err(|error| ReplicaError(Box::new(error))).flatten()?;
+        *self.behind.lock() = 0;
+        let after = self.replica.place();
+        tracing::warn!(?before, ?after, "the control log is another one than before: all of it was fetched anew");
+        self.applied.send_replace(after.position);
+        Ok(())
+    }
+
+    /// Tells how far this node has come; whoever does not hear it hears the next.
+    async fn tell(&self) {
+        let mut applied = self.applied.subscribe();
+        applied.mark_changed();
+        while applied.changed().await.is_ok() {
+            let position = *applied.borrow_and_update();
+            if let Ok(Err(error)) = time::timeout(ANSWER_MAX, self.source.applied(position)).await {
+                tracing::debug!(%error, position, "how far this node has come was not heard");
+            }
+            time::sleep(TELL_EVERY).await;
+        }
+    }
+}
