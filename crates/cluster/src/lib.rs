@@ -7,6 +7,7 @@ mod control;
 mod freshness;
 mod identity;
 mod join_token;
+mod remote_ledger;
 mod shelf;
 mod signature;
 
@@ -18,5 +19,6 @@ pub use follow::{Follower, Replica, ReplicaError, Source, SourceError};
 pub use freshness::{Freshness, Reached, Stale, StalenessBounds};
 pub use identity::{Identity, IdentityError};
 pub use join_token::{JoinToken, JoinTokenError};
+pub use remote_ledger::RemoteLedger;
 pub use shelf::{Shelf, ShelfError};
 pub use signature::{Nonce, Signature, SignatureError, is_marked, mark_of};

@@ -5,9 +5,12 @@ pub mod lease;
 pub mod records;
 mod refusal;
 
+use std::collections::HashSet;
+
 use domain::{AccountId, NodeId, node::NodeKey};
 use eventlog::Envelope;
 use http::HeaderName;
+use ledger::News;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -69,11 +72,23 @@ pub struct EventsView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewsView {
     /// Up to which position of the `ledger` log this is all.
-    pub head: u64,
+    head: u64,
     /// Of these nothing that is held may be spent any more.
-    pub stopped: Vec<AccountId>,
+    stopped: HashSet<AccountId>,
     /// Of these more may be had than before; `null` is of any.
-    pub raised: Option<Vec<AccountId>>,
+    raised: Option<HashSet<AccountId>>,
+}
+
+impl From<News> for NewsView {
+    fn from(News { head, stopped, raised }: News) -> Self {
+        Self { head, stopped, raised }
+    }
+}
+
+impl From<NewsView> for News {
+    fn from(NewsView { head, stopped, raised }: NewsView) -> Self {
+        Self { head, stopped, raised }
+    }
 }
 
 /// `GET /sync/journals/{id}/recalls`: what other nodes would like to have.

@@ -33,7 +33,7 @@ pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{Heads, Metadata, NewEvent, Place, Recorded, StreamAppend, stream_name};
 pub use persons::SubjectKeys;
-pub use reader::{Filter, LogReader, PAGE_MAX};
+pub use reader::{Filter, Happened, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;

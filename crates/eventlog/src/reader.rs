@@ -1,5 +1,7 @@
 //! Reading: in order, without holes, or with an error that says where.
 
+mod happened;
+
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{Log, TimeStamp};
@@ -7,6 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+pub use self::happened::Happened;
 use crate::{Cell, Connection, Dialect, Heads, Pool, Recorded, Rows, StoreError, leaf::table, on};
 
 /// The most events that are read at once.

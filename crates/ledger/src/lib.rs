@@ -23,4 +23,6 @@ pub use bank::{
 };
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure, Unheard};
-pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk, Standing};
+pub use port::{
+    Ask, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, RECORDS_MAX, ScopeAsk, Standing,
+};

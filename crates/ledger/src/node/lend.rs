@@ -124,7 +124,7 @@ impl Node {
     }
 
     fn denied(&self, short: &[Shortage], floor: Nanos) -> Option<GrantError> {
-        self.lending.denials.of(short, floor, self.clock.boot_ms())
+        self.lending.denials.of(short, floor, self.port.head(), self.clock.boot_ms())
     }
 
     async fn borrow(

@@ -67,7 +67,7 @@ impl Parts {
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let stop = || followers_stop.clone().cancelled_owned();
         followers.spawn_on(Arc::clone(&node).run(stop()), ledger);
-        followers.spawn_on(until(stop(), Arc::clone(&node).heed(log.clone())), ledger);
+        followers.spawn_on(until(stop(), Arc::clone(&node).heed()), ledger);
         followers.spawn_on(until(stop(), Arc::clone(&node).answer_recalls()), ledger);
         let local = Arc::clone(&node);
         followers.spawn_on(until(stop(), bank.tend(move |journal| local.journal_id() == journal)), ledger);
