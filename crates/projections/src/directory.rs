@@ -21,11 +21,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
-pub use self::{
-    price::Limits,
-    snapshot::RestoreError,
-    token::TokenEntry,
-};
+pub use self::{price::Limits, snapshot::RestoreError, token::TokenEntry};
 use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
 
 /// Tokens, users, budgets, sessions, channels, groups, prices and settings, as of [`Directory::position`].

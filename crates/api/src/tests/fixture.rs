@@ -24,8 +24,8 @@ use uuid::Uuid;
 use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent};
 pub(crate) use self::{ask::Answered, ports::Condition};
 use crate::{
-    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, client_router, control_router, key, router,
-    subject,
+    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, client_router, control_router, key,
+    router, subject,
 };
 
 /// A secret that must never be seen again.
