@@ -47,8 +47,7 @@ impl From<&TokenRow> for TokenEntry {
         let spec = &row.spec;
         // What is no network admits nobody; the decision let none in.
         let networks = |listed: &BTreeSet<String>| {
-            let mut networks: Vec<Network> =
-                listed.iter().filter_map(|text| Network::parse(text)).collect();
+            let mut networks: Vec<Network> = listed.iter().filter_map(|text| Network::parse(text)).collect();
             networks.sort_unstable();
             networks.into()
         };
