@@ -11,7 +11,7 @@ mod token;
 use std::sync::Arc;
 
 use domain::{
-    AdminKeyId, ApiTokenId, CallLimits, GroupName, ModelName, SessionId, UserId,
+    AdminKeyId, ApiTokenId, CallLimits, GroupName, JournalId, ModelName, NodeId, SessionId, UserId,
     budget::{Binding, Holder},
     price::Ratio,
     settings::Strategy,
@@ -22,9 +22,9 @@ use tokio::sync::watch;
 
 use self::state::State;
 pub use self::{price::Limits, snapshot::RestoreError, token::TokenEntry};
-use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
+use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
-/// Tokens, users, budgets, sessions, channels, groups, prices and settings, as of [`Directory::position`].
+/// Tokens, users, budgets, sessions, channels, groups, prices, settings and nodes, as of [`Directory::position`].
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
@@ -93,6 +93,21 @@ impl Directory {
     /// A user's sessions, oldest first.
     pub fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
         self.state.read().sessions_of(user_id)
+    }
+
+    /// A node that enrolled and was not revoked.
+    pub fn node(&self, id: NodeId) -> Option<Arc<NodeRow>> {
+        self.state.read().node(id)
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.state.read().nodes.len()
+    }
+
+    /// Whose a journal is; `None` where no node has named it.
+    pub fn journal_owner(&self, id: JournalId) -> Option<NodeId> {
+        self.state.read().journal_owner(id)
     }
 
     /// The models that have a price of their own.

@@ -12,6 +12,8 @@ pub mod budgets;
 pub mod calls;
 pub mod channels;
 pub mod groups;
+pub mod journal_owners;
+pub mod nodes;
 pub mod prices;
 pub mod sessions;
 pub mod settings;

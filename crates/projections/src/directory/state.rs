@@ -30,7 +30,9 @@ use crate::{
     budgets::BudgetRow,
     channels::ChannelRow,
     groups::GroupRow,
+    journal_owners::JournalOwnerRow,
     model::{Model, read},
+    nodes::NodeRow,
     prices::PriceRow,
     sessions::SessionRow,
     settings::SettingsRow,
@@ -49,7 +51,7 @@ pub(super) enum Extent {
     /// All of it.
     #[default]
     Whole,
-    /// What calls need: nobody's name, sign-in or session.
+    /// What calls need: nobody's name, sign-in or session, and no other node.
     Calls,
 }
 
@@ -74,6 +76,8 @@ pub(super) struct State {
     held: HashMap<Holder, BTreeSet<BudgetId>>,
     pub(super) sessions: Rows<SessionRow>,
     sessions_by_user: BTreeSet<(UserId, SessionId)>,
+    pub(super) nodes: Rows<NodeRow>,
+    pub(super) journal_owners: Rows<JournalOwnerRow>,
     pub(super) groups: Rows<GroupRow>,
     pub(super) prices: Rows<PriceRow>,
     pub(super) settings: Rows<SettingsRow>,
@@ -137,11 +141,13 @@ impl State {
                 let (id, _) = fold(&mut self.budgets, event)?;
                 self.index_budget(id);
             }
-            Session::KIND if self.extent == Extent::Calls => {}
+            Session::KIND | Node::KIND | Journal::KIND if self.extent == Extent::Calls => {}
             Session::KIND => {
                 let (id, before) = fold(&mut self.sessions, event)?;
                 self.index_session(id, before.as_deref());
             }
+            Node::KIND => drop(fold(&mut self.nodes, event)?),
+            Journal::KIND => drop(fold(&mut self.journal_owners, event)?),
             Group::KIND => drop(fold(&mut self.groups, event)?),
             PriceList::KIND => drop(fold(&mut self.prices, event)?),
             Settings::KIND => drop(fold(&mut self.settings, event)?),

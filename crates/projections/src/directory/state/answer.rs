@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use domain::{
-    AdminKeyId, ApiTokenId, GroupName, ModelName, SessionId, UserId,
+    AdminKeyId, ApiTokenId, GroupName, JournalId, ModelName, NodeId, SessionId, UserId,
     budget::{Binding, Holder},
     price::{Price, PriceSource, Ratio},
     settings::{SETTINGS_ID, SettingsValues},
@@ -14,7 +14,7 @@ use super::{
     super::{Moment, snapshot::Shared, token::ByKey},
     State, TokenEntry,
 };
-use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
+use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
 impl State {
     pub(in super::super) const fn moment(&self) -> Moment {
@@ -71,6 +71,14 @@ impl State {
         let last = (user_id, SessionId(uuid::Uuid::max()));
         let ids = self.sessions_by_user.range(first..=last);
         ids.filter_map(|(_, id)| self.sessions.get(id).cloned()).collect()
+    }
+
+    pub(in super::super) fn node(&self, id: NodeId) -> Option<Arc<NodeRow>> {
+        self.nodes.get(&id).cloned()
+    }
+
+    pub(in super::super) fn journal_owner(&self, id: JournalId) -> Option<NodeId> {
+        self.journal_owners.get(&id).map(|row| row.node_id)
     }
 
     pub(in super::super) fn members(&self, group: &GroupName) -> usize {

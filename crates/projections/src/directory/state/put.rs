@@ -14,7 +14,9 @@ use crate::{
     budgets::BudgetRow,
     channels::ChannelRow,
     groups::GroupRow,
+    journal_owners::JournalOwnerRow,
     model,
+    nodes::NodeRow,
     prices::PriceRow,
     sessions::SessionRow,
     settings::SettingsRow,
@@ -37,6 +39,14 @@ impl State {
         model::each(connection, |row: UserRow| state.put_user(row)).await?;
         model::each(connection, |row: BudgetRow| state.put_budget(row)).await?;
         model::each(connection, |row: SessionRow| state.put_session(row)).await?;
+        model::each(connection, |row: NodeRow| {
+            state.nodes.insert(row.node_id, Arc::new(row));
+        })
+        .await?;
+        model::each(connection, |row: JournalOwnerRow| {
+            state.journal_owners.insert(row.journal_id, Arc::new(row));
+        })
+        .await?;
         model::each(connection, |row: GroupRow| state.put_group(row)).await?;
         model::each(connection, |row: PriceRow| state.put_price(row)).await?;
         model::each(connection, |row: SettingsRow| state.put_settings(row)).await?;

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use domain::{
-    AdminKeyId, BudgetId, Log, ModelName, Nanos, Sealed, SessionId, TimeStamp,
+    AdminKeyId, BudgetId, JournalId, Log, ModelName, Nanos, Sealed, SessionId, TimeStamp,
     api_token::{ApiToken, ApiTokenChange, ApiTokenCommand},
     budget::{Budget, BudgetCommand, Holder, Period},
     channel::{Channel, ChannelChange, ChannelCommand, DisabledBy},
     group::{Group, GroupCommand},
+    journal::{Journal, JournalCommand},
+    node::{Node, NodeCommand, NodeKey},
     price::Ratio,
     price_list::{LIST_ID, PriceList, PriceListCommand},
     session::{Session, SessionCommand, SessionEnd},
@@ -27,7 +29,9 @@ use crate::{
         House, channel_id, channel_key, channel_spec, group, hashed, model, token_id, token_spec,
         user_command, user_id,
     },
-    groups, prices,
+    groups,
+    journal_owners::JournalOwnerRow,
+    nodes, prices,
     sessions::SessionRow,
     settings, tokens,
     tokens::TokenState,
@@ -54,7 +58,9 @@ impl Dice {
 /// Does something, sensible or not; refusals are part of it.
 async fn anything(house: &House, dice: &mut Dice) {
     let n = u128::from(dice.below(4));
-    let _ = match dice.below(8) {
+    let _ = match dice.below(10) {
+        9 => house.ask::<Node>(&node_key(n).node_id().to_string(), node_command(n, dice)).await,
+        8 => house.ask::<Journal>(&journal_id(n).to_string(), journal_command(dice)).await,
         7 => house.ask::<Budget>(&budget_id(n).to_string(), budget_command(n, dice)).await,
         0 => house.ask::<Channel>(&channel_id(n).to_string(), channel_command(dice)).await,
         1 => house.ask::<ApiToken>(&token_id(n).to_string(), token_command(dice)).await,
@@ -134,6 +140,25 @@ fn session_command(n: u128, dice: &mut Dice) -> SessionCommand {
     }
 }
 
+fn node_key(n: u128) -> NodeKey {
+    NodeKey::new(&format!("{n:064x}")).unwrap()
+}
+
+fn node_command(n: u128, dice: &mut Dice) -> NodeCommand {
+    match dice.below(3) {
+        0 => NodeCommand::Revoke,
+        _ => NodeCommand::Enrol { name: format!("n{n}"), public_key: node_key(n) },
+    }
+}
+
+fn journal_id(n: u128) -> JournalId {
+    JournalId(Uuid::from_u128(0x700 + n))
+}
+
+fn journal_command(dice: &mut Dice) -> JournalCommand {
+    JournalCommand::Assign(node_key(dice.below(4).into()).node_id())
+}
+
 fn budget_id(n: u128) -> BudgetId {
     BudgetId(Uuid::from_u128(0x600 + n))
 }
@@ -175,6 +200,7 @@ async fn assert_equal(house: &House, directory: &Directory) {
     same_prices(house, directory).await;
     same_sessions(house, directory).await;
     same_budgets(house, directory).await;
+    same_nodes(house, directory).await;
 }
 
 async fn same_channels_and_users(house: &House, directory: &Directory) {
@@ -234,6 +260,20 @@ async fn same_budgets(house: &House, directory: &Directory) {
     }
     assert_eq!(directory.budgets(token_id(0), user_id(0), &group("g0")), bound);
     assert_eq!(directory.budgets(token_id(1), user_id(1), &group("g1")), []);
+}
+
+async fn same_nodes(house: &House, directory: &Directory) {
+    let pool = house.log.read_pool();
+    let nodes = nodes::list(pool, None, 100).await.unwrap();
+    assert_eq!(directory.nodes(), nodes.len());
+    for stored in nodes {
+        assert_eq!(directory.node(stored.row.node_id).as_deref(), Some(&stored.row));
+    }
+    let owners = crate::model::list::<JournalOwnerRow>(pool, None, 100, None).await.unwrap();
+    let owner = |n| owners.iter().find(|stored| stored.row.journal_id == journal_id(n));
+    for n in 0..4 {
+        assert_eq!(directory.journal_owner(journal_id(n)), owner(n).map(|stored| stored.row.node_id));
+    }
 }
 
 async fn same_sessions(house: &House, directory: &Directory) {
