@@ -68,7 +68,10 @@ pub(crate) async fn ready(State(edge): State<Arc<ClientEdge>>) -> Response {
 /// token.
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(edge): State<Arc<ClientEdge>>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn metrics(
+    State(edge): State<Arc<ClientEdge>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if let Some(key) = &edge.metrics_key
         && !shows(&headers, key)
     {

@@ -14,7 +14,11 @@ use tokio::time::Instant;
 use crate::ClientEdge;
 
 /// Makes the request's id, says it in the answer, whatever that is, and logs what came of it.
-pub(crate) async fn identify(State(edge): State<Arc<ClientEdge>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State(edge): State<Arc<ClientEdge>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let call_id = CallId(edge.ids.uuid());
     request.extensions_mut().insert(call_id);
     // The path alone: what follows it may be a key.

@@ -24,8 +24,8 @@ use tokio::{
 use self::course::Course;
 use crate::{EventPage, Freshness};
 
-/// How long a question may wait for news, in milliseconds. Far less than the shortest bound of staleness.
-pub const WAIT_MS_MAX: u64 = 10_000;
+/// How long a question may wait for news at most, in milliseconds.
+const WAIT_MS_MAX: u64 = 10_000;
 /// How often it is asked whether a bus that is alive has lost anything.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is told at most how far this node has come.
@@ -48,12 +48,8 @@ pub trait Source: Send + Sync + 'static {
     fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>>;
 
     /// The events after `after`, at most `limit`; where there are none, those that come within `wait_ms`.
-    fn events(
-        &self,
-        after: u64,
-        limit: usize,
-        wait_ms: u64,
-    ) -> BoxFuture<'_, Result<EventPage, SourceError>>;
+    fn events(&self, after: u64, limit: usize, wait_ms: u64)
+    -> BoxFuture<'_, Result<EventPage, SourceError>>;
 
     /// Is told how far this node has come.
     fn applied(&self, position: u64) -> BoxFuture<'_, Result<(), SourceError>>;
@@ -143,19 +139,18 @@ impl Follower {
     async fn tail(&self, mut hints: Option<BoxStream<'static, Envelope>>) {
         let mut ask = time::interval(ASK_EVERY);
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failures = 0;
+        let (wait_ms, mut failures) = (self.freshness.wait_ms(WAIT_MS_MAX), 0);
         loop {
             let followed = match &mut hints {
-                None => self.ask(WAIT_MS_MAX).await,
+                None => self.ask(wait_ms).await,
                 Some(stream) => tokio::select! {
                     _ = ask.tick() => self.ask(0).await,
-                    hint = stream.next() => match hint {
-                        Some(envelope) => self.heed(envelope).await,
-                        None => {
-                            tracing::warn!("the bus has ended: control nodes are asked alone");
-                            hints = None;
-                            Ok(())
-                        }
+                    hint = stream.next() => if let Some(envelope) = hint {
+                        self.heed(envelope).await
+                    } else {
+                        tracing::warn!("the bus has ended: control nodes are asked alone");
+                        hints = None;
+                        Ok(())
                     },
                 },
             };
@@ -233,7 +228,11 @@ impl Follower {
         rebuilt.map_err(|error| ReplicaError(Box::new(error))).flatten()?;
         *self.behind.lock() = 0;
         let after = self.replica.place();
-        tracing::warn!(?before, ?after, "the control log is another one than before: all of it was fetched anew");
+        tracing::warn!(
+            ?before,
+            ?after,
+            "the control log is another one than before: all of it was fetched anew"
+        );
         self.applied.send_replace(after.position);
         Ok(())
     }

@@ -3,6 +3,9 @@
 use eventlog::Place;
 use parking_lot::Mutex;
 
+/// So many questions are answered before anything is stale, where nothing goes wrong.
+const ANSWERS_WITHIN_BOUND: u64 = 4;
+
 /// The last time at which nothing was missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
@@ -51,6 +54,13 @@ impl Freshness {
     /// As it was when the process before this one wrote it down, if it did.
     pub fn new(bounds: StalenessBounds, last: Option<Reached>) -> Self {
         Self { bounds, last: Mutex::new(last) }
+    }
+
+    /// How long a question may wait for news, in milliseconds, at most `most_ms`: several answers come before the shortest
+    /// bound, so that one that is lost makes nothing stale.
+    pub fn wait_ms(&self, most_ms: u64) -> u64 {
+        let bound_ms = self.bounds.callers_ms.min(self.bounds.prices_ms).min(self.bounds.channels_ms);
+        most_ms.min(bound_ms / ANSWERS_WITHIN_BOUND)
     }
 
     /// Nothing was missing when it was asked at `asked_ms`: not when the answer came, for it may be that old.

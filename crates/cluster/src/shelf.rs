@@ -3,6 +3,9 @@
 //! Two files, each with a mark that only a holder of the master key can make: the snapshot, and when the node last knew
 //! that nothing was missing in it. The second says how old the first is, so it is only written where both are of one place.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -103,7 +106,8 @@ impl Shelf {
     pub fn reached(&self, place: Place) -> Result<Option<Reached>, ShelfError> {
         *self.place.lock() = Some(place);
         let Some(text) = self.reached.read()? else { return Ok(None) };
-        let Some(written) = serde_json::from_slice::<Written>(&text).ok().filter(|it| it.place == place) else {
+        let Some(written) = serde_json::from_slice::<Written>(&text).ok().filter(|it| it.place == place)
+        else {
             return Ok(None);
         };
         let at_ms = if written.boot_id == self.boot_id {
@@ -129,9 +133,14 @@ impl Shelf {
             if is_due && is_new {
                 written = Some(now);
             }
-            let (shelf, replica, freshness) = (Arc::clone(&self), Arc::clone(&replica), Arc::clone(&freshness));
+            let (shelf, replica, freshness) =
+                (Arc::clone(&self), Arc::clone(&replica), Arc::clone(&freshness));
             let kept = tokio::task::spawn_blocking(move || {
-                if is_due && is_new { shelf.put(&*replica, &freshness) } else { shelf.put_reached(&freshness) }
+                if is_due && is_new {
+                    shelf.put(&*replica, &freshness)
+                } else {
+                    shelf.put_reached(&freshness)
+                }
             });
             match kept.await {
                 Ok(Ok(())) => {}

@@ -38,11 +38,11 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
+use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 pub use self::{
     durable::{Durable, JournalSync},
     inherit::Unheard,
 };
-use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,

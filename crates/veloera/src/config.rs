@@ -235,7 +235,9 @@ impl Config {
         if self.role != Role::Relay {
             return match (&self.control_url, &self.join_token) {
                 (None, None) => Ok(None),
-                (Some(_), _) => Err(misplaced("control_url", "left out: only a relay node has control nodes")),
+                (Some(_), _) => {
+                    Err(misplaced("control_url", "left out: only a relay node has control nodes"))
+                }
                 (None, Some(_)) => Err(misplaced("join_token", "left out: only a relay node joins others")),
             };
         }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use api::Check;
+use cluster::{Freshness, Stale};
 use eventlog::EventLog;
-use ledger::Node;
+use ledger::{Node, NodeClock};
 use projections::{Calls, Directory};
+
+use crate::environment::Machine;
 
 /// How far behind a read model may be before the node says that it is not ready.
 const LAG_MAX: u64 = 10_000;
@@ -23,16 +26,8 @@ impl api::Health for NodeHealth {
         let heads = *self.log.subscribe().borrow();
         let directory = heads.control.saturating_sub(self.directory.position());
         let calls = heads.ledger.saturating_sub(self.calls.position());
-        let admits = self.node.admits();
         vec![
-            Check {
-                name: "journal",
-                ok: admits.is_ok(),
-                detail: match admits {
-                    Ok(()) => format!("{} records to bring home", self.node.lag()),
-                    Err(error) => error.to_string(),
-                },
-            },
+            journal(&self.node),
             Check {
                 name: "directory",
                 ok: directory < LAG_MAX,
@@ -40,5 +35,44 @@ impl api::Health for NodeHealth {
             },
             Check { name: "calls", ok: calls < LAG_MAX, detail: format!("{calls} events behind") },
         ]
+    }
+}
+
+/// All parts of a process that has no database.
+pub(crate) struct RemoteHealth {
+    pub(crate) node: Arc<Node>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) freshness: Arc<Freshness>,
+}
+
+impl api::Health for RemoteHealth {
+    fn ready(&self) -> Vec<Check> {
+        let now_ms = NodeClock::boot_ms(&Machine);
+        let Stale { callers, prices, channels } = self.freshness.stale(now_ms);
+        let heard = match self.freshness.age_ms(now_ms) {
+            Some(age_ms) => format!("nothing was missing {age_ms} ms ago"),
+            None => "it is not known whether anything is missing".to_owned(),
+        };
+        let so = match (callers, prices, channels) {
+            (false, ..) => "",
+            (true, false, _) => "; nobody is let in, for they may have been revoked",
+            (true, true, false) => "; nobody is let in, and prices may have changed",
+            (true, true, true) => "; nobody is let in, and prices and channels may have changed",
+        };
+        let position = self.directory.position();
+        let detail = format!("at control:{position}; {heard}{so}");
+        vec![journal(&self.node), Check { name: "directory", ok: !callers, detail }]
+    }
+}
+
+fn journal(node: &Node) -> Check {
+    let admits = node.admits();
+    Check {
+        name: "journal",
+        ok: admits.is_ok(),
+        detail: match admits {
+            Ok(()) => format!("{} records to bring home", node.lag()),
+            Err(error) => error.to_string(),
+        },
     }
 }

@@ -15,7 +15,7 @@ use domain::{
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
-use ledger::{GrantError, Node, NodeError};
+use ledger::{GrantError, Node, NodeClock, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
 use relay::{
@@ -23,6 +23,7 @@ use relay::{
 };
 
 use self::kept::KeptPrices;
+use crate::environment::Machine;
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -110,6 +111,24 @@ impl relay::Ledger for NodeLedger {
 
     fn void(&self, call: CallPart) -> Result<(), LedgerError> {
         self.0.void(call).map_err(failed)
+    }
+}
+
+/// The log is in the same process: whatever is appended is known at once.
+pub(crate) struct WithTheLog;
+
+impl api::Freshness for WithTheLog {
+    fn is_current(&self) -> bool {
+        true
+    }
+}
+
+/// The log is elsewhere: what was not heard for long may have been revoked.
+pub(crate) struct Heard(pub(crate) Arc<cluster::Freshness>);
+
+impl api::Freshness for Heard {
+    fn is_current(&self) -> bool {
+        !self.0.stale(NodeClock::boot_ms(&Machine)).callers
     }
 }
 

@@ -80,6 +80,15 @@ impl ControlError {
         }
     }
 
+    /// Whether to ask again may help: nobody was reached, or whoever was is in trouble.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { status, .. } => status.is_server_error(),
+            _ => false,
+        }
+    }
+
     /// Whether the control node does not know who asks: never enrolled, revoked, or the clocks are too far apart.
     pub fn is_of_a_stranger(&self) -> bool {
         matches!(self, Self::Refused { status: StatusCode::UNAUTHORIZED, .. })

@@ -1,6 +1,7 @@
 //! The directory beside its tables, and on its own.
 
 mod equal;
+mod snapshot;
 
 use std::sync::Arc;
 

@@ -94,9 +94,8 @@ fn a_file_that_was_named_must_be_there() {
 
 #[test]
 fn a_relay_node_has_control_nodes_and_no_database_and_no_other_has() {
-    let read = |variables: &[(&str, &str)]| {
-        Config::read(None, environment(variables), Flags::default()).unwrap()
-    };
+    let read =
+        |variables: &[(&str, &str)]| Config::read(None, environment(variables), Flags::default()).unwrap();
     let control = ("control_url", "http://127.0.0.1:1,https://b.example");
     let config = read(&[("role", "relay"), control, ("join_token", "t")]);
     assert_eq!((config.role, config.stale_callers_ms), (Role::Relay, 60_000));

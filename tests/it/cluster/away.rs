@@ -1,0 +1,118 @@
+//! What goes on while a node is away, for how long, and what becomes of it when the node is back.
+
+use tests::{
+    ApiClient, Cluster, Launch, Response, client::chat, ledger_facts, price::MODEL, wait, world::SEEN_MAX,
+};
+
+use super::{short, until_status};
+
+/// More calls than any lease here is good for.
+const CALLS_MAX: usize = 500;
+
+/// Relay nodes that let callers in for longer than a test takes.
+fn patient() -> Launch {
+    Launch::default().set("STALE_CALLERS_MS", 3_600_000)
+}
+
+/// Calls until it is refused; how many were answered, and the refusal.
+async fn until_refused(client: &ApiClient, what: &str) -> (usize, Response) {
+    for call in 0..CALLS_MAX {
+        let answer = client.chat(&chat(MODEL, &format!("{what} {call}"))).await.unwrap();
+        if answer.status != 200 {
+            return (call, answer);
+        }
+    }
+    panic!("nobody refuses");
+}
+
+fn is_told_to_come_again(refused: &Response) {
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+}
+
+async fn answers_again(client: &ApiClient) {
+    wait::until("an answer", SEEN_MAX, async || {
+        client.chat(&chat(MODEL, "again")).await.ok().filter(|answer| answer.status == 200)
+    })
+    .await;
+}
+
+async fn everything_billed_is_charged(cluster: &Cluster) {
+    let bills = cluster.world.provider.bills();
+    let charges = cluster.world.charges(bills.len()).await;
+    assert!(charges.iter().all(|charge| !ledger_facts::is_in_doubt(charge)), "{charges:#?}");
+    let charged: u64 = charges.iter().map(|charge| charge.amount_nanos.get()).sum();
+    assert_eq!(charged, bills.iter().map(tests::Bill::nanos).sum::<u64>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_control_node_calls_go_on_until_the_leases_are_spent_and_come_home_when_it_is_back() {
+    let mut cluster = Cluster::start(1, patient(), short).await;
+    let token = cluster.world.token("spends", Some(1_000_000_000)).await;
+    let client = cluster.world.client(&token.key);
+    for call in 0..3 {
+        assert_eq!(client.chat(&chat(MODEL, &format!("before {call}"))).await.unwrap().status, 200);
+    }
+    cluster.world.veloera.kill();
+    let (served, refused) = until_refused(&client, "without").await;
+    assert!(served > 0, "what was leased is spent: {refused:?}");
+    is_told_to_come_again(&refused);
+    let ready = client.get("/readyz").await.unwrap();
+    assert_eq!(ready.status, 200, "{ready:?}");
+    // Its journal outlives it, and the control node's absence.
+    cluster.world.carrier_mut().kill();
+    cluster.world.veloera.restart().await;
+    cluster.world.carrier_mut().restart().await;
+    answers_again(&cluster.world.client(&token.key)).await;
+    everything_billed_is_charged(&cluster).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_node_starts_alone_knows_its_callers_and_brings_its_journal_home_late() {
+    let mut cluster = Cluster::start(1, patient(), short).await;
+    let token = cluster.world.token("known", Some(1_000_000_000)).await;
+    let client = cluster.world.client(&token.key);
+    assert_eq!(client.chat(&chat(MODEL, "before")).await.unwrap().status, 200);
+    cluster.world.carrier().terminate();
+    assert!(cluster.world.carrier_mut().ended().await.success());
+    cluster.world.veloera.kill();
+
+    cluster.world.carrier_mut().restart().await;
+    let client = cluster.world.client(&token.key);
+    assert_eq!(client.get("/v1/models").await.unwrap().status, 200);
+    assert_eq!(cluster.world.client("sk-nobody").get("/v1/models").await.unwrap().status, 401);
+    // It gave its leases back when it ended: there is nothing to spend.
+    is_told_to_come_again(&client.chat(&chat(MODEL, "alone")).await.unwrap());
+    // And again after a death, still alone.
+    cluster.world.carrier_mut().kill();
+    cluster.world.carrier_mut().restart().await;
+    let client = cluster.world.client(&token.key);
+    assert_eq!(client.get("/v1/models").await.unwrap().status, 200);
+
+    cluster.world.veloera.restart().await;
+    answers_again(&client).await;
+    everything_billed_is_charged(&cluster).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_node_that_hears_nothing_lets_nobody_in_after_a_while_and_everybody_once_it_hears() {
+    let mut cluster = Cluster::start(1, Launch::default().set("STALE_CALLERS_MS", 5_000), short).await;
+    let client = cluster.world.api();
+    until_status(&client, 200).await;
+    cluster.world.veloera.kill();
+    let refused = wait::until("staleness", 2 * SEEN_MAX, async || {
+        client.get("/v1/models").await.ok().filter(|answer| answer.status != 200)
+    })
+    .await;
+    is_told_to_come_again(&refused);
+    is_told_to_come_again(&client.chat(&chat(MODEL, "stale")).await.unwrap());
+    let ready = client.get("/readyz").await.unwrap();
+    assert_eq!(ready.status, 503);
+    assert!(ready.json().to_string().contains("nobody is let in"), "{ready:?}");
+    cluster.world.veloera.restart().await;
+    until_status(&client, 200).await;
+    answers_again(&client).await;
+    cluster.close().await;
+}
