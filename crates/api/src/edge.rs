@@ -4,12 +4,13 @@ use std::{ops::Deref, sync::Arc};
 
 use axum::http::HeaderValue;
 use eventlog::{Clock, EventLog, SealError};
+use ledger::LedgerPort;
 use projections::{Calls, Directory};
-use relay::{Providers, Relay};
+use relay::{ChannelKeeper, Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Metrics, Setup, SignIn, Tails};
+use crate::{Metrics, Nodes, Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -110,6 +111,12 @@ pub struct Edge {
     pub setup: Setup,
     /// Who follows the logs.
     pub tails: Tails,
+    /// Where nodes that have no database have their quota from, and bring their journals.
+    pub ledger: Arc<dyn LedgerPort>,
+    /// What they say of channels goes there.
+    pub keeper: Arc<dyn ChannelKeeper>,
+    /// What is known of them.
+    pub nodes: Nodes,
     /// Told when the node is to end: what would go on for ever ends with it.
     pub stopping: CancellationToken,
 }

@@ -20,6 +20,7 @@ mod request_id;
 mod router;
 mod setup;
 mod sign_in;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -37,3 +38,4 @@ pub use openapi::openapi;
 pub use router::{client_router, control_router, router};
 pub use setup::Setup;
 pub use sign_in::SignIn;
+pub use sync::Nodes;

@@ -44,6 +44,7 @@ use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
         (name = "prices", description = "The operator's own prices, laid over the catalogue"),
         (name = "settings", description = "What holds for the whole installation"),
         (name = "events", description = "The logs, as they stand"),
+        (name = "nodes", description = "Machines that carry calls and have no database"),
         (name = "operations", description = "For those who run the node")
     ),
     components(schemas(ProblemView, ClientErrorView)),

@@ -16,7 +16,7 @@ use wire::openai_chat::error::ErrorCode;
 use crate::{
     ClientEdge, Edge,
     admin::{
-        accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, prices,
+        accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, nodes, prices,
         sessions, settings, tokens, users,
     },
     client::{chat, completions, embeddings, models, respond::ClientError},
@@ -25,14 +25,15 @@ use crate::{
     metrics, openapi,
     operations::{self, Document},
     problem::{Code, Problem},
-    request_id, setup,
+    request_id, setup, sync,
 };
 
 /// Everything: for API clients, for everyone else, and for those who run the node. The server notes each peer's address as
 /// `ConnectInfo<SocketAddr>`.
 pub fn router(edge: &Arc<Edge>) -> Router {
     let client = &edge.client;
-    around(for_clients(client).merge(for_everyone_else(edge)).merge(for_operators(client)), client)
+    let routes = for_clients(client).merge(for_everyone_else(edge)).merge(for_nodes(edge));
+    around(routes.merge(for_operators(client)), client)
 }
 
 /// What a node answers that carries calls alone.
@@ -42,7 +43,8 @@ pub fn client_router(edge: &Arc<ClientEdge>) -> Router {
 
 /// What a node answers that carries no calls.
 pub fn control_router(edge: &Arc<Edge>) -> Router {
-    around(for_everyone_else(edge).merge(for_operators(&edge.client)), &edge.client)
+    let routes = for_everyone_else(edge).merge(for_nodes(edge)).merge(for_operators(&edge.client));
+    around(routes, &edge.client)
 }
 
 fn for_clients(edge: &Arc<ClientEdge>) -> Router {
@@ -67,6 +69,16 @@ fn for_everyone_else(edge: &Arc<Edge>) -> Router {
         .layer(CatchPanicLayer::custom(admin_panic))
         // Pages of events and calls shrink to a tenth; what streams is left as it is.
         .layer(CompressionLayer::new())
+        .with_state(edge.clone())
+}
+
+/// Outermost the mark: a refusal bears one too. Nothing is pressed, for it is of the bytes.
+fn for_nodes(edge: &Arc<Edge>) -> Router {
+    sync::routes()
+        .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
+        .method_not_allowed_fallback(admin_method)
+        .layer(CatchPanicLayer::custom(admin_panic))
+        .layer(middleware::from_fn_with_state(edge.clone(), sync::mark))
         .with_state(edge.clone())
 }
 
@@ -137,6 +149,8 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
         .routes(routes!(events::tail))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::revoke))
         .routes(routes!(operations::document))
 }
 

@@ -26,6 +26,9 @@ const SIGNATURE_BYTES: usize = 64;
 pub struct Nonce([u8; NONCE_BYTES]);
 
 impl Nonce {
+    /// The one that comes before every other.
+    pub const FIRST: Self = Self([0; NONCE_BYTES]);
+
     /// A new one.
     ///
     /// # Errors

@@ -3,9 +3,12 @@
 mod ask;
 mod ports;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU64},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
+    },
+    time::Duration,
 };
 
 use axum::Router;
@@ -15,17 +18,20 @@ use domain::{
     user::{Role, User, UserCommand},
 };
 use eventlog::{Command, EventLog, LogOptions, MasterKey, Metadata, Sealer};
-use ledger::accounts::{self, Accounts};
+use ledger::{
+    Bank, BankOptions,
+    accounts::{self, Accounts},
+};
 use projections::{Calls, ControlModels, Directory};
 use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent};
+use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent, Told};
 pub(crate) use self::{ask::Answered, ports::Condition};
 use crate::{
-    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, client_router, control_router, key,
-    router, subject,
+    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Nodes, Setup, SignIn, Tails, client_router, control_router,
+    key, router, subject,
 };
 
 /// A secret that must never be seen again.
@@ -49,6 +55,10 @@ pub(super) struct Node {
     /// Whether it hears of revoked keys.
     pub(super) heard: Arc<AtomicBool>,
     pub(super) log: EventLog,
+    /// The ledger that other nodes lean on.
+    pub(super) bank: Bank,
+    /// What they say of channels.
+    pub(super) told: Arc<Told>,
     pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<Hands>,
     pub(super) ids: Arc<Counting>,
@@ -109,6 +119,9 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     tasks.spawn(calls.clone().follow(log.clone()));
     let stopping = CancellationToken::new();
     let heard = Arc::new(AtomicBool::new(true));
+    let bank_options = BankOptions { recall_max: Duration::from_mins(1), ..BankOptions::new(clock.clone()) };
+    let bank = Bank::open(log.clone(), bank_options).await.unwrap();
+    let told = Arc::new(Told::default());
     let client = ClientEdge {
         directory: directory.clone(),
         freshness: Arc::new(Heard(heard.clone())),
@@ -128,6 +141,9 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         providers,
         sign_in: SignIn::default(),
         tails: Tails::default(),
+        ledger: Arc::new(bank.clone()),
+        keeper: told.clone(),
+        nodes: Nodes::default(),
         setup,
         stopping: stopping.clone(),
     });
@@ -136,6 +152,8 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         clients: client_router(&edge.client),
         others: control_router(&edge),
         heard,
+        bank,
+        told,
         log,
         directory,
         clock,

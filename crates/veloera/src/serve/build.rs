@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{ClientEdge, Edge, EdgeLimits, Metrics, Setup, SignIn, Tails};
+use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
 use eventlog::{EventLog, Sealer};
 use ledger::{Bank, BankOptions, Unheard};
 use projections::{Calls, Directory};
-use relay::{Ports, Providers, Relay, RelayConfig};
+use relay::{ChannelKeeper, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{log_options, work::Work};
@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     calls: Arc<Calls>,
     relay: Arc<Relay>,
     providers: Arc<Providers>,
+    bank: Bank,
+    keeper: Arc<Keeper>,
     appender: JoinHandle<()>,
 }
 
@@ -51,15 +53,17 @@ impl Parts {
         let port = Arc::new(bank.clone());
         let work = Work::begin(config, data_dir, port, Unheard::Fails, ledger).await?;
         let calls = Calls::load(&log).await?;
-        let local = Arc::clone(&work.node);
-        work.follow(ledger, async move { bank.tend(move |journal| local.journal_id() == journal).await });
+        let (local, tended) = (Arc::clone(&work.node), bank.clone());
+        work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
         work.follow(control, Arc::clone(&directory).follow(log.clone()));
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
+        let keeper = Arc::new(keeper);
         work.follow(control, reports.keep(log.clone()));
-        let relay = Relay::new(ports(&work, models, keeper), relay_config(config), work.tasks.clone())?;
-        Ok(Self { log, directory, work, calls, relay, providers, appender })
+        let relay =
+            Relay::new(ports(&work, models, Arc::clone(&keeper)), relay_config(config), work.tasks.clone())?;
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, appender })
     }
 
     pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
@@ -96,6 +100,9 @@ impl Parts {
             sign_in: SignIn::default(),
             setup,
             tails: Tails::default(),
+            ledger: Arc::new(self.bank.clone()),
+            keeper: Arc::clone(&self.keeper) as Arc<dyn ChannelKeeper>,
+            nodes: Nodes::default(),
             stopping: self.work.stopping.clone(),
         })
     }
@@ -106,12 +113,12 @@ impl Parts {
     }
 }
 
-pub(super) fn ports(work: &Work, models: ReadModels, keeper: Keeper) -> Ports {
+pub(super) fn ports(work: &Work, models: ReadModels, keeper: Arc<dyn ChannelKeeper>) -> Ports {
     Ports {
         ledger: Arc::new(NodeLedger(Arc::clone(&work.node))),
         directory: Arc::new(models),
         clock: Arc::new(Machine),
-        keeper: Arc::new(keeper),
+        keeper,
     }
 }
 

@@ -74,7 +74,8 @@ impl RemoteParts {
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer);
         let (keeper, reports) = Keeper::new();
         work.follow(control, reports.tell(nodes));
-        let relay = Relay::new(ports(&work, models, keeper), relay_config(config), work.tasks.clone())?;
+        let relay =
+            Relay::new(ports(&work, models, Arc::new(keeper)), relay_config(config), work.tasks.clone())?;
         let edge = edge(config, &work, directory, relay, &freshness);
         Ok(Self { work, edge, shelf, replica, freshness })
     }
