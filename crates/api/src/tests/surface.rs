@@ -1,5 +1,8 @@
 //! What every answer has: origins, compression, the documentation page.
 
+use axum::{body::Body, http::Request};
+use tower::ServiceExt;
+
 use super::fixture::node;
 
 #[tokio::test]

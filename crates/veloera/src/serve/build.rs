@@ -33,7 +33,7 @@ pub(crate) struct Parts {
     relay: Arc<Relay>,
     providers: Arc<Providers>,
     bank: Bank,
-    keeper: Arc<Keeper>,
+    keeper: Arc<dyn ChannelKeeper>,
     appender: JoinHandle<()>,
 }
 
@@ -59,7 +59,7 @@ impl Parts {
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
-        let keeper = Arc::new(keeper);
+        let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
         work.follow(control, reports.keep(log.clone()));
         let relay =
             Relay::new(ports(&work, models, Arc::clone(&keeper)), relay_config(config), work.tasks.clone())?;
@@ -101,7 +101,7 @@ impl Parts {
             setup,
             tails: Tails::default(),
             ledger: Arc::new(self.bank.clone()),
-            keeper: Arc::clone(&self.keeper) as Arc<dyn ChannelKeeper>,
+            keeper: Arc::clone(&self.keeper),
             nodes: Nodes::default(),
             stopping: self.work.stopping.clone(),
         })

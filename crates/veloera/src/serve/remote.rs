@@ -141,7 +141,8 @@ async fn known(config: &Config, nodes: &Control, shelf: &Shelf) -> anyhow::Resul
         Err(error) => tracing::error!(%error, "what was written down is of no use: it is fetched anew"),
     }
     if let Some(token) = &config.join_token {
-        answered(|| nodes.enrol(token, host_name())).await.context("this node cannot join")?;
+        let name = host_name();
+        answered(|| nodes.enrol(token, &name)).await.context("this node cannot join")?;
     }
     let snapshot = answered(|| nodes.snapshot()).await;
     let snapshot =
