@@ -45,7 +45,7 @@ pub(super) async fn events(
     let mut heads = edge.log.subscribe();
     let more = heads.wait_for(|heads| heads.of(query.log) > query.after);
     let _ = within(&edge, query.wait_ms, more).await;
-    session.still(&edge)?;
+    session.still(&edge).await?;
     let events = page(&edge, query).await?;
     // What was appended since it was read may be on the page already.
     let head = edge.log.head(query.log).max(events.last().map_or(0, Envelope::position));

@@ -30,7 +30,7 @@ pub(super) async fn news(
 ) -> Result<Json<NewsView>, Problem> {
     let mut quiet = News { head: query.after.unwrap_or(0), raised: Some(HashSet::new()), ..News::default() };
     let told = within(&edge, query.wait_ms, worth_telling(&edge, query.after, &mut quiet.head)).await;
-    session.still(&edge)?;
+    session.still(&edge).await?;
     match told {
         Some(Ok(news)) => Ok(Json(news.into())),
         None => Ok(Json(quiet.into())),

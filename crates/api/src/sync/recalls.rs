@@ -69,7 +69,7 @@ pub(super) async fn recalls(
     own(&edge, &session, id).await?;
     let mut recalls = edge.nodes.recalls.of(&edge, id);
     let first = within(&edge, query.wait_ms, recalls.next()).await;
-    session.still(&edge)?;
+    session.still(&edge).await?;
     let mut accounts: Vec<AccountId> = first.flatten().into_iter().collect();
     while accounts.len() < ACCOUNTS_MAX
         && let Some(Some(account_id)) = recalls.next().now_or_never()

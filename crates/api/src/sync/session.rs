@@ -8,14 +8,18 @@ use cluster::{
     Signature,
     protocol::{ASK_BYTES_MAX, WINDOW_MS},
 };
-use domain::{NodeId, TimeStamp};
+use domain::{Log, NodeId, TimeStamp};
+use eventlog::Heads;
 use projections::nodes::NodeRow;
 use serde::de::DeserializeOwned;
 
 use super::replays::ReplayError;
 use crate::{
     Edge,
-    extract::body::{self, BodyError},
+    extract::{
+        body::{self, BodyError},
+        position,
+    },
     problem::{Code, Problem},
 };
 
@@ -38,7 +42,9 @@ impl<const BYTES_MAX: usize> NodeSession<BYTES_MAX> {
     }
 
     /// After a wait: whether the node has been revoked meanwhile.
-    pub(crate) fn still(&self, edge: &Edge) -> Result<(), Problem> {
+    pub(crate) async fn still(&self, edge: &Edge) -> Result<(), Problem> {
+        // It may be the revocation that was waited for: the memory comes after the log.
+        position::wait(edge, Heads { control: edge.log.head(Log::Control), ledger: 0 }).await;
         if edge.directory.node(self.node.node_id).is_some() {
             Ok(())
         } else {
