@@ -13,6 +13,7 @@ pub mod fault;
 mod leaf;
 mod persons;
 mod reader;
+mod recent;
 mod repeats;
 mod schema;
 mod seal;

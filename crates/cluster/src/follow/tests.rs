@@ -312,15 +312,22 @@ async fn an_event_that_cannot_be_understood_ends_it_there_and_freshness_with_it(
 async fn whoever_begins_and_whoever_was_cut_off_knows_at_once_that_nothing_is_missing() {
     let Pair { far, freshness, clock, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
     let watch = async {
-        for now_ms in [1_000, 2_000] {
-            clock.0.store(now_ms, Ordering::SeqCst);
-            *far.is_away.lock() = false;
-            while freshness.age_ms(now_ms) != Some(0) {
-                time::sleep(time::Duration::from_millis(10)).await;
-            }
-            // The next question is answered by news, and the one after it by nobody.
-            *far.is_away.lock() = true;
-            far.append();
+        let pause = || time::sleep(time::Duration::from_millis(10));
+        clock.0.store(1_000, Ordering::SeqCst);
+        while freshness.age_ms(1_000) != Some(0) {
+            pause().await;
+        }
+        // The question that waits now is answered by news, and the next ones by nobody.
+        *far.is_away.lock() = true;
+        let asked = far.asked.load(Ordering::SeqCst);
+        far.append();
+        while far.asked.load(Ordering::SeqCst) < asked + 2 {
+            pause().await;
+        }
+        clock.0.store(2_000, Ordering::SeqCst);
+        *far.is_away.lock() = false;
+        while freshness.age_ms(2_000) != Some(0) {
+            pause().await;
         }
     };
     let begun = time::Instant::now();
