@@ -79,11 +79,13 @@ async fn whenever_a_relay_node_is_killed_what_was_billed_is_charged_exactly_once
     let mut trial = Trial::on(world, seed).await;
     for _ in 0..ROUNDS {
         let killed = async |relay: &mut Veloera| {
+            // Its first calls have leases to wait for.
+            some_time(&mut moments).await;
             some_time(&mut moments).await;
             relay.kill();
         };
         trial.round(killed).await;
     }
-    trial.check(ROUNDS * CLIENTS).await;
+    trial.check(CLIENTS).await;
     drop(database);
 }

@@ -139,7 +139,8 @@ impl Follower {
     async fn tail(&self, mut hints: Option<BoxStream<'static, Envelope>>) {
         let mut ask = time::interval(ASK_EVERY);
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (wait_ms, mut failures) = (self.freshness.wait_ms(WAIT_MS_MAX), 0);
+        // News are waited for once it is known that nothing is missing: whoever begins, or was cut off, asks at once.
+        let (patience_ms, mut wait_ms, mut failures) = (self.freshness.wait_ms(WAIT_MS_MAX), 0, 0);
         loop {
             let followed = match &mut hints {
                 None => self.ask(wait_ms).await,
@@ -155,8 +156,9 @@ impl Follower {
                 },
             };
             match followed {
-                Ok(()) => failures = 0,
+                Ok(()) => (wait_ms, failures) = (patience_ms, 0),
                 Err(error) => {
+                    wait_ms = 0;
                     tracing::warn!(%error, position = self.replica.place().position, "the control log is not followed");
                     time::sleep(PAUSE_MAX.min(PAUSE_MIN * (1 << failures))).await;
                     failures = DOUBLINGS_MAX.min(failures + 1);

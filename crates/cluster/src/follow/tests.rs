@@ -309,6 +309,30 @@ async fn an_event_that_cannot_be_understood_ends_it_there_and_freshness_with_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_begins_and_whoever_was_cut_off_knows_at_once_that_nothing_is_missing() {
+    let Pair { far, freshness, clock, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
+    let watch = async {
+        for now_ms in [1_000, 2_000] {
+            clock.0.store(now_ms, Ordering::SeqCst);
+            *far.is_away.lock() = false;
+            while freshness.age_ms(now_ms) != Some(0) {
+                time::sleep(time::Duration::from_millis(10)).await;
+            }
+            // The next question is answered by news, and the one after it by nobody.
+            *far.is_away.lock() = true;
+            far.append();
+        }
+    };
+    let begun = time::Instant::now();
+    tokio::select! {
+        () = follower.run(None) => panic!("it ended"),
+        () = watch => {}
+    }
+    // On the test's own clock, which stands still while anything can be done.
+    assert!(begun.elapsed() < time::Duration::from_millis(super::WAIT_MS_MAX), "it waited for news first");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_comes_back_is_gone_on_with() {
     let Pair { far, near, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
     *far.is_away.lock() = true;
