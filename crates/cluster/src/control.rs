@@ -146,17 +146,16 @@ impl Control {
         Ok(serde_json::from_slice(&self.0.ask(&asked).await?)?)
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(
+    async fn post<T: DeserializeOwned>(
         &self,
         target: String,
         body: &impl Serialize,
     ) -> Result<T, ControlError> {
-        self.read(Asked::post(target, "application/json", serde_json::to_vec(body)?)).await
+        self.read(Asked::json(target, body)?).await
     }
 
     /// What needs no answer but that it was heard.
     async fn tell(&self, target: String, body: &impl Serialize) -> Result<(), ControlError> {
-        let asked = Asked::post(target, "application/json", serde_json::to_vec(body)?);
-        self.0.ask(&asked).await.map(drop)
+        self.0.ask(&Asked::json(target, body)?).await.map(drop)
     }
 }

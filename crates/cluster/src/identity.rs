@@ -101,3 +101,33 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&draft, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{Identity, IdentityError};
+
+    #[test]
+    fn a_node_keeps_its_key_to_itself_and_is_the_same_node_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        let made = Identity::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = Identity::open(&path).unwrap();
+        assert_eq!((again.node_id(), again.public_key()), (made.node_id(), made.public_key()));
+        assert_ne!(Identity::open(&dir.path().join("other.key")).unwrap().node_id(), made.node_id());
+        let secret = std::fs::read_to_string(&path).unwrap();
+        assert!(!format!("{made:?}").contains(secret.trim()));
+    }
+
+    #[test]
+    fn half_a_key_is_no_key_and_is_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.key");
+        std::fs::write(&path, "abcd").unwrap();
+        assert!(matches!(Identity::open(&path), Err(IdentityError::Unreadable { .. })));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abcd");
+        assert!(matches!(Identity::open(&dir.path().join("no/node.key")), Err(IdentityError::File { .. })));
+    }
+}

@@ -32,6 +32,8 @@ use crate::{
 
 /// How long a call waits for quota, all control nodes together: longer, and its client has lost its patience.
 const GRANT_MAX: Duration = Duration::from_secs(5);
+/// How long it waits for one of them: the next may do better, and grants the same lease.
+const GRANT_TRY_MAX: Duration = Duration::from_secs(2);
 /// How long to wait after no control node told of recalls.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -54,9 +56,9 @@ impl RemoteLedger {
 
     async fn ask(&self, ask: Ask) -> Result<Vec<Grant>, GrantError> {
         let unavailable = |error: ControlError| GrantError::Unavailable(error.to_string());
-        let body = AskBody::from(ask);
-        let asked = self.control.post::<AskedView>("/sync/leases".into(), &body);
-        match timeout(GRANT_MAX, asked).await {
+        let asked = Asked::json("/sync/leases".into(), &AskBody::from(ask));
+        let asked = asked.map_err(|error| unavailable(error.into()))?.within(GRANT_TRY_MAX);
+        match timeout(GRANT_MAX, self.control.read::<AskedView>(asked)).await {
             Ok(answer) => answer.map_err(unavailable)?.into_answer(),
             Err(_) => Err(GrantError::Unavailable("no control node answered in time".into())),
         }

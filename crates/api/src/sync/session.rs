@@ -69,9 +69,11 @@ impl<const BYTES_MAX: usize> FromRequest<Arc<Edge>> for NodeSession<BYTES_MAX> {
             .check(&node.public_key, &parts.method, target, &body)
             .map_err(|error| refuse(shown.node_id, &error.to_string()))?;
         let now = edge.clock.now();
-        edge.nodes.replays.take(&shown, now).map_err(|error| match error {
-            ReplayError::Replayed => refuse(shown.node_id, "the request was sent before"),
-            ReplayError::TooMany => Problem::new(Code::TooManyAttempts, error.to_string()),
+        edge.nodes.replays.take(shown.node_id, (shown.signed_at, shown.nonce), now).map_err(|error| {
+            match error {
+                ReplayError::Replayed => refuse(shown.node_id, "the request was sent before"),
+                ReplayError::TooMany => Problem::new(Code::TooManyAttempts, error.to_string()),
+            }
         })?;
         edge.nodes.heard.hear(shown.node_id, now);
         Ok(Self { node, body })

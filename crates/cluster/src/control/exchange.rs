@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{ControlError, Inner, urls::ControlUrl};
@@ -75,9 +76,19 @@ impl Asked {
         Self { method: Method::POST, content_type, body: body.into(), ..Self::get(target) }
     }
 
+    /// Something is to be done that is said in JSON.
+    pub(crate) fn json(target: String, body: &impl Serialize) -> serde_json::Result<Self> {
+        Ok(Self::post(target, "application/json", serde_json::to_vec(body)?))
+    }
+
     /// The answer may come so much later.
     pub(crate) fn later(self, by_ms: u64) -> Self {
         Self { answer_max: self.answer_max + Duration::from_millis(by_ms), ..self }
+    }
+
+    /// The answer must come sooner.
+    pub(crate) fn within(self, answer_max: Duration) -> Self {
+        Self { answer_max, ..self }
     }
 
     /// The answer may be so large.

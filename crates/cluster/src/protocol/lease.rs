@@ -152,3 +152,72 @@ impl From<GrantView> for Grant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        AccountId, BudgetId, JournalId, LeaseId, NameError, Nanos, account::AccountRefusal as Refusal,
+    };
+    use ledger::{Ask, GrantError, ScopeAsk};
+    use uuid::Uuid;
+
+    use super::{AskBody, AskedView};
+
+    fn through(view: &AskedView) -> AskedView {
+        serde_json::from_str(&serde_json::to_string(view).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_refusal_comes_out_as_it_went_in() {
+        let account_id = AccountId(Uuid::from_u128(1));
+        for refusal in [
+            Refusal::Unknown,
+            Refusal::Exists,
+            Refusal::Closed,
+            Refusal::Nothing,
+            Refusal::Reason(NameError::TooLong(300)),
+            Refusal::Insufficient { available_nanos: -5, needed_nanos: 7 },
+            Refusal::Unlimited,
+            Refusal::Full,
+            Refusal::Suspense,
+            Refusal::LeaseUsed,
+            Refusal::WindowOver,
+            Refusal::Leases,
+        ] {
+            let said = GrantError::Refused { account_id, refusal: refusal.clone() };
+            let read = through(&AskedView::of(Err(said)).unwrap()).into_answer().unwrap_err();
+            let GrantError::Refused { account_id: of, refusal: found } = read else { panic!("{read}") };
+            assert_eq!((of, found), (account_id, refusal));
+        }
+        // That the ledger is away is no answer of its.
+        assert!(AskedView::of(Err(GrantError::Unavailable("away".into()))).is_err());
+    }
+
+    #[test]
+    fn what_is_asked_says_the_budget_where_there_is_one_and_nothing_that_is_not_known() {
+        let scope = ScopeAsk {
+            account_id: AccountId(Uuid::from_u128(1)),
+            lease_id: LeaseId(Uuid::from_u128(2)),
+            need: Nanos::new(5).unwrap(),
+            floor: Nanos::new(4).unwrap(),
+            rate: Nanos::new(3).unwrap(),
+            budget: Some(BudgetId(Uuid::from_u128(6))),
+        };
+        let journal_id = JournalId(Uuid::from_u128(7));
+        let body = AskBody::from(Ask { journal_id, scopes: vec![scope, ScopeAsk { budget: None, ..scope }] });
+        let json = serde_json::to_value(&body).unwrap();
+        assert_eq!(json["scopes"][0]["budget_id"], scope.budget.unwrap().to_string());
+        assert_eq!(json["scopes"][1].get("budget_id"), None);
+        let read: AskBody = serde_json::from_value(json.clone()).unwrap();
+        let ask = Ask::from(read);
+        assert_eq!((ask.journal_id, ask.scopes.len()), (journal_id, 2));
+        let found = ask.scopes[0];
+        assert_eq!(
+            (found.need, found.floor, found.rate, found.budget),
+            (scope.need, scope.floor, scope.rate, scope.budget)
+        );
+        let mut unknown = json;
+        unknown["scopes"][0]["colour"] = "red".into();
+        assert!(serde_json::from_value::<AskBody>(unknown).is_err());
+    }
+}
