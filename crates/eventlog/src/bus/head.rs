@@ -16,8 +16,8 @@ pub struct Head {
     pub log: Log,
     /// Names the log: a restored or foreign one has another id.
     pub log_id: Uuid,
-    /// Which filling of the bus, 0 where none is known.
-    pub epoch: u64,
+    /// Which filling of the bus, from 1; unknown to who tells it while the bus fails.
+    pub epoch: Option<u64>,
     /// The last position of the log.
     pub position: u64,
     /// When it was told, by the clock of who told it: an older one that comes after a newer one is a repeat.
@@ -51,7 +51,7 @@ impl Head {
     }
 
     fn marked(&self) -> Vec<u8> {
-        let numbers = [self.epoch, self.position, self.told_at.micros().cast_unsigned()];
+        let numbers = [self.epoch.unwrap_or_default(), self.position, self.told_at.micros().cast_unsigned()];
         let numbers = numbers.map(u64::to_be_bytes).concat();
         [PURPOSE, self.log.as_str().as_bytes(), b"\0", self.log_id.as_bytes(), &numbers].concat()
     }
@@ -69,7 +69,7 @@ mod tests {
     const HEAD: Head = Head {
         log: Log::Control,
         log_id: Uuid::from_u128(1),
-        epoch: 2,
+        epoch: Some(2),
         position: 7,
         told_at: TimeStamp::from_micros(1_795_507_200_000_000),
     };

@@ -103,7 +103,7 @@ impl Follower {
         Head {
             log: self.log,
             log_id: self.bus.reader.log_id(self.log),
-            epoch: EPOCH,
+            epoch: Some(EPOCH),
             position: self.bus.heads.borrow().of(self.log).max(self.head),
             told_at: self.bus.clock.now(),
         }

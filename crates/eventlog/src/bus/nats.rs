@@ -46,7 +46,7 @@ impl Nats {
         let servers = servers.collect::<Result<Vec<_>, _>>().map_err(BusError::Address)?;
         let (connections_tx, connections) = watch::channel(0);
         let connections_tx = Arc::new(connections_tx);
-        let options = ConnectOptions::new()
+        let options = signed_in(&servers)
             .name("veloera")
             .retry_on_initial_connect()
             .max_reconnects(None)
@@ -100,10 +100,48 @@ impl Nats {
     }
 }
 
+/// With what the addresses say of who connects: the client does not heed it. A name alone is a token.
+fn signed_in(servers: &[ServerAddr]) -> ConnectOptions {
+    let said = servers.iter().find_map(|server| Some((server.username()?, server.password())));
+    match said {
+        Some((user, Some(password))) => {
+            ConnectOptions::with_user_and_password(decoded(user), decoded(password))
+        }
+        Some((token, None)) => ConnectOptions::with_token(decoded(token)),
+        None => ConnectOptions::new(),
+    }
+}
+
+/// What stands in a URL, without the `%` that what is not allowed there is written with.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.split_at_checked(2).and_then(|(digits, rest)| Some((hex::decode(digits).ok()?, rest))) {
+            Some((byte, rest)) => bytes.extend([&byte, rest.as_bytes()].concat()),
+            None => bytes.extend([b"%", part.as_bytes()].concat()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl Bus for Nats {
     fn subscribe(&self, log: Log, after: u64) -> Subscription {
         let events = subscription::events(self.clone(), log, after);
         let heads = subscription::heads(self.clone(), log);
         stream::select(events, heads).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn a_password_may_have_any_characters() {
+        assert_eq!(decoded("s3cret"), "s3cret");
+        assert_eq!(decoded("p%40ss%3a%C3%A9"), "p@ss:\u{e9}");
+        assert_eq!(decoded("100%"), "100%");
+        assert_eq!(decoded("%zz%4"), "%zz%4");
     }
 }

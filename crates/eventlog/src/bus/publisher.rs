@@ -117,7 +117,7 @@ impl Line {
         let head = Head {
             log: self.log,
             log_id: self.reader.log_id(self.log),
-            epoch: self.outlet.as_ref().map_or(0, |outlet| outlet.epoch.number),
+            epoch: self.outlet.map(|outlet| outlet.epoch.number),
             position: self.standing.borrow().head,
             told_at: self.clock.now(),
         };

@@ -4,7 +4,7 @@ use async_nats::jetstream::stream::{Config, PersistenceMode};
 use domain::Log::{Control, Ledger};
 use rstest::rstest;
 
-use super::{connect, hear, hear_head, nats::Published, positions, take_notes};
+use super::{connected, hear, hear_head, nats::Published, positions, take_notes};
 use crate::{
     bus::{Bus, BusError, Epoch},
     tests::bench::{Bench, Store},
@@ -14,9 +14,7 @@ use crate::{
 async fn a_configuration_that_the_server_ignores_is_refused() {
     let server = servers::Nats::start().await;
     let bench = Bench::new(Store::Sqlite).await;
-    let nats = connect(&server, &bench).await;
-    let mut connections = nats.connections.clone();
-    connections.wait_for(|count| *count > 0).await.unwrap();
+    let nats = connected(&server, &bench).await;
     let epoch = Epoch { log: Control, log_id: bench.log.reader().log_id(Control), number: 1, base: 0 };
     let asked = Config { persist_mode: Some(PersistenceMode::Async), ..epoch.config() };
     let made = nats.make(&asked).await;
@@ -33,13 +31,13 @@ async fn a_configuration_that_the_server_ignores_is_refused() {
 #[tokio::test]
 async fn a_stream_of_somebody_else_is_left_alone() {
     let server = servers::Nats::start().await;
-    let client = async_nats::connect(server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(client);
+    let bench = Bench::new(Store::Sqlite).await;
+    let context = connected(&server, &bench).await.context;
     let theirs = Config { name: "AUDIT".into(), subjects: vec!["evt.>".into()], ..Config::default() };
     context.create_stream(theirs).await.unwrap();
-    let mut published = Published::to(&server).await;
-    let fault = published.until(|standing| standing.fault.is_some()).await.fault.unwrap();
-    assert!(matches!(&*fault, BusError::Foreign(stream) if stream == "AUDIT"), "{fault}");
+    let mut published = Published::of(bench, &server).await;
+    let theirs = |fault: &BusError| matches!(fault, BusError::Foreign(stream) if stream == "AUDIT");
+    published.until(|standing| standing.fault.as_deref().is_some_and(theirs)).await;
     let mut stream = context.get_stream("AUDIT").await.unwrap();
     assert_eq!(stream.info().await.unwrap().state.messages, 0);
     context.delete_stream("AUDIT").await.unwrap();
@@ -93,8 +91,11 @@ async fn a_log_that_lost_events_which_were_published_begins_a_new_epoch(#[case] 
 
     let published = Published::of(bench, &server).await;
     let count = 5 + others;
-    let head = hear_head(&mut heard, |head| head.epoch != 1 && head.position == count as u64).await;
-    assert_eq!((head.epoch, head.log_id), (2, published.bench.log.reader().log_id(Ledger)));
+    let head = hear_head(&mut heard, |head| {
+        head.epoch != Some(1) && head.epoch.is_some() && head.position == count as u64
+    })
+    .await;
+    assert_eq!((head.epoch, head.log_id), (Some(2), published.bench.log.reader().log_id(Ledger)));
     let mut anew = published.nats.subscribe(Ledger, 0);
     assert_eq!(hear(&mut anew, &published.bench, count).await, published.bench.all(Ledger).await);
 }
