@@ -14,6 +14,7 @@ pub mod fault;
 mod leaf;
 mod persons;
 mod reader;
+mod recent;
 mod repeats;
 mod schema;
 mod seal;

@@ -13,7 +13,10 @@ use projections::{Calls, ControlModels};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 pub(crate) use self::build::providers;
-use self::{build::Parts, lanes::Lane};
+use self::{
+    build::Parts,
+    lanes::{Lane, Slots},
+};
 use crate::{config::Config, data_dir::DataDir, demo, environment::Machine, pools, telemetry};
 
 /// The read models that follow in the append transaction.
@@ -84,13 +87,14 @@ async fn serve(
     let (lanes, served): (Vec<_>, Vec<_>) = {
         // It holds the log, which ends when nobody does any more: the lanes alone keep it.
         let router = api::router(parts.edge(config, setup));
-        relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone(), address)).unzip()
+        relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone())).unzip()
     };
+    let slots = Slots::of_this_process();
     let stop = parts.stop_after(stop::requested()?);
     let server = async {
-        lanes::hand_out(listener, lanes, stop).await;
+        lanes::hand_out(listener, lanes, slots, stop).await;
         for lane in served {
-            lane.await??;
+            lane.await?;
         }
         Ok(())
     };
