@@ -4,6 +4,7 @@
 //! in which decisions are made, events are written and the inline read models follow. Nothing else writes.
 
 mod appender;
+pub mod bus;
 mod command;
 mod cqrs;
 mod decision;
