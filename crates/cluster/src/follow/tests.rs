@@ -17,7 +17,10 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, time};
 use uuid::Uuid;
 
-use super::{FollowError, Follower, PAUSE_MAX, Replica, ReplicaError, Source, SourceError};
+use super::{
+    FollowError, Follower, Replica, ReplicaError, Source, SourceError,
+    follower::{PAUSE_MAX, WAIT_MS_MAX},
+};
 use crate::{EventPage, Freshness, StalenessBounds};
 
 const LOG: Uuid = Uuid::from_u128(1);
@@ -362,7 +365,7 @@ async fn whoever_begins_and_whoever_was_cut_off_knows_at_once_that_nothing_is_mi
         () = watch => {}
     }
     // On the test's own clock, which stands still while anything can be done.
-    assert!(begun.elapsed() < time::Duration::from_millis(super::WAIT_MS_MAX), "it waited for news first");
+    assert!(begun.elapsed() < time::Duration::from_millis(WAIT_MS_MAX), "it waited for news first");
 }
 
 #[tokio::test(start_paused = true)]
