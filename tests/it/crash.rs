@@ -4,7 +4,7 @@
 //! token of its own and numbers its calls, and the length of a call's input says its number, in the provider's
 //! count and in the gateway's own. So `token_id` and `input_tokens` of a charge name the call, in doubt or not.
 
-mod load;
+pub(crate) mod load;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -20,7 +20,7 @@ use self::load::{CallKey, Client, Kind, Outcome, answer, at_work};
 
 const ROUNDS: usize = 10;
 const ROUNDS_ON_A_SERVER: usize = 6;
-const CLIENTS: usize = 12;
+pub(crate) const CLIENTS: usize = 12;
 /// When in a round the process is killed.
 const KILLED_AFTER_MS: std::ops::Range<u64> = 100..1_200;
 const STILL: Duration = Duration::from_secs(3);
@@ -52,10 +52,14 @@ pub(crate) struct Trial {
 
 impl Trial {
     pub(crate) async fn start(launch: Launch, seed: u64) -> Self {
-        let world = World::launched(launch, answer).await;
+        Self::on(World::launched(launch, answer).await, seed).await
+    }
+
+    /// The same on a world whose provider gives [`answer`]s.
+    pub(crate) async fn on(world: World, seed: u64) -> Self {
         let mut clients = Vec::new();
         for index in 0..CLIENTS {
-            let token = world.admin().token(&format!("client {index}"), Some(10_000_000_000)).await;
+            let token = world.token(&format!("client {index}"), Some(10_000_000_000)).await;
             clients.push(Client::new(token, chance::numbers(seed, index + 1)));
         }
         Self { world, clients, calls: Calls::new() }
@@ -64,9 +68,9 @@ impl Trial {
     /// Lets all clients work while `death` comes to pass, and starts the gateway again.
     pub(crate) async fn round(&mut self, death: impl AsyncFnOnce(&mut Veloera)) {
         let work = at_work(&self.world, &mut self.clients);
-        let (seen, ()) = tokio::join!(work, death(&mut self.world.veloera));
+        let (seen, ()) = tokio::join!(work, death(self.world.carrier_mut()));
         self.calls.extend(seen);
-        self.world.veloera.restart().await;
+        self.world.carrier_mut().restart().await;
     }
 
     /// Compares bills, charges, answers and balances; says how many charges there are, and how many are in doubt.
@@ -88,7 +92,7 @@ impl Trial {
 }
 
 /// No waiting for anything: the moment is what chance decides.
-async fn some_time(moments: &mut StdRng) {
+pub(crate) async fn some_time(moments: &mut StdRng) {
     sleep(Duration::from_millis(moments.random_range(KILLED_AFTER_MS))).await;
 }
 

@@ -4,6 +4,7 @@ mod administration;
 mod audit;
 mod budgets;
 mod chat;
+mod cluster;
 mod contract;
 mod crash;
 mod errors;

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod binary;
 pub mod chance;
 pub mod client;
+pub mod cluster;
 pub mod http;
 pub mod ledger_facts;
 pub mod price;
@@ -21,6 +22,7 @@ pub mod world;
 pub use self::{
     admin::{Admin, IssuedToken},
     client::{ApiClient, End, OpenStream, Streamed},
+    cluster::Cluster,
     http::{Http, Response},
     provider::{Bill, FakeProvider, Received, Reply},
     veloera::{Launch, Veloera},

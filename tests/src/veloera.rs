@@ -2,8 +2,9 @@
 
 use std::{
     fs::{self, File},
+    net::SocketAddr,
     path::PathBuf,
-    process::{Child, ExitStatus},
+    process::{Child, Command, ExitStatus},
     time::Duration,
 };
 
@@ -26,6 +27,8 @@ pub struct Launch {
     environment: Vec<(String, String)>,
     binary: Option<PathBuf>,
     bare: bool,
+    role: Option<&'static str>,
+    listen: Option<SocketAddr>,
 }
 
 impl Launch {
@@ -37,6 +40,16 @@ impl Launch {
     /// Without the demo: there is nobody and nothing at first.
     pub fn bare(self) -> Self {
         Self { bare: true, ..self }
+    }
+
+    /// As one of several nodes.
+    pub fn role(self, role: &'static str) -> Self {
+        Self { role: Some(role), ..self }
+    }
+
+    /// At this address, in every life.
+    pub fn listen(self, address: SocketAddr) -> Self {
+        Self { listen: Some(address), ..self }
     }
 
     /// With its logs on a server, which must outlive it.
@@ -74,6 +87,14 @@ impl Veloera {
         started
     }
 
+    /// A start that must fail by itself; how it did, and what it said.
+    pub fn attempt(launch: &Launch) -> (ExitStatus, String) {
+        let folder = tempfile::tempdir().expect("a folder for the data");
+        let status = command(&folder, launch).status().expect("the binary starts");
+        let log = fs::read(log_path(&folder)).unwrap_or_default();
+        (status, String::from_utf8_lossy(&log).into_owned())
+    }
+
     /// Starts it again on the same data, after it has ended.
     pub async fn restart(&mut self) {
         assert!(self.child.try_wait().expect("its state").is_some(), "it still runs");
@@ -106,6 +127,11 @@ impl Veloera {
     /// How it ended, if it has.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("its state")
+    }
+
+    /// Another process on the same data, which comes to its end by itself; and how.
+    pub fn rival(&self) -> ExitStatus {
+        command(&self.folder, &self.launch).spawn().expect("the binary starts").wait().expect("it ends")
     }
 
     /// The process, as the system counts it.
@@ -183,19 +209,24 @@ fn log_path(folder: &TempDir) -> PathBuf {
 }
 
 fn spawn(folder: &TempDir, launch: &Launch) -> Child {
-    let data_dir = folder.path().join("data");
     // The address of an earlier life must not be taken for this one's.
-    let _ = fs::remove_file(data_dir.join("listen"));
+    let _ = fs::remove_file(folder.path().join("data").join("listen"));
+    command(folder, launch).spawn().expect("the binary starts")
+}
+
+fn command(folder: &TempDir, launch: &Launch) -> Command {
     let log = File::options().create(true).append(true).open(log_path(folder)).expect("a log");
     let program = launch.binary.clone().unwrap_or_else(binary::path);
-    binary::command_of(&program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(&data_dir)
+    let listen = launch.listen.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
+    let mut command = binary::command_of(&program);
+    command
+        .args(["serve", "--listen", &listen, "--data-dir"])
+        .arg(folder.path().join("data"))
+        .args(launch.role.map(|role| ["--role", role]).into_iter().flatten())
         .args(if launch.bare { &[][..] } else { &["--demo"] })
         .current_dir(folder.path())
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdout(log.try_clone().expect("the log twice"))
-        .stderr(log)
-        .spawn()
-        .expect("the binary starts")
+        .stderr(log);
+    command
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Admin, ApiClient, FakeProvider, Launch, Received, Reply, Veloera, admin::text, ledger_facts,
+    Admin, ApiClient, FakeProvider, IssuedToken, Launch, Received, Reply, Veloera, admin::text, ledger_facts,
     price::MODEL, wait,
 };
 use domain::account::Deduction;
@@ -15,7 +15,10 @@ const PAID_IN: u64 = 1_000_000_000_000;
 
 /// A gateway, its admin and its provider.
 pub struct World {
+    /// Where the admin goes.
     pub veloera: Veloera,
+    /// Where API clients go, where that is another node.
+    pub relay: Option<Veloera>,
     pub provider: FakeProvider,
     /// Spends from the admin's own account, with no limit of its own.
     pub api_key: String,
@@ -34,7 +37,7 @@ impl World {
     ) -> Self {
         let veloera = Veloera::start(launch).await;
         let provider = FakeProvider::deciding(decide).await;
-        let mut world = Self { veloera, provider, api_key: String::new() };
+        let mut world = Self { veloera, relay: None, provider, api_key: String::new() };
         let admin = world.admin();
         admin.delete_channels().await;
         admin.channel(&world.provider.base_url(), &[MODEL], 0).await;
@@ -55,7 +58,28 @@ impl World {
 
     /// A client with another token.
     pub fn client(&self, key: &str) -> ApiClient {
-        ApiClient::new(self.veloera.url(""), key)
+        ApiClient::new(self.carrier().url(""), key)
+    }
+
+    /// A token that every node of the world knows by now.
+    pub async fn token(&self, name: &str, quota_nanos: Option<u64>) -> IssuedToken {
+        let token = self.admin().token(name, quota_nanos).await;
+        let client = self.client(&token.key);
+        wait::until("the token", SEEN_MAX, async || {
+            client.get("/v1/models").await.is_ok_and(|answer| answer.status == 200).then_some(())
+        })
+        .await;
+        token
+    }
+
+    /// The node that carries the calls.
+    pub fn carrier(&self) -> &Veloera {
+        self.relay.as_ref().unwrap_or(&self.veloera)
+    }
+
+    /// The same, to be ended and begun.
+    pub fn carrier_mut(&mut self) -> &mut Veloera {
+        self.relay.as_mut().unwrap_or(&mut self.veloera)
     }
 
     /// Waits until there are `count` charges, and shows them.
@@ -72,6 +96,12 @@ impl World {
 
     /// Ends the gateway in order and asserts that its history holds; gives what the audit counted.
     pub async fn close(mut self) -> serde_json::Value {
+        // It brings home what it has first.
+        if let Some(mut relay) = self.relay.take() {
+            relay.terminate();
+            let status = relay.ended().await;
+            assert!(status.success(), "the relay node ended with {status}");
+        }
         self.veloera.terminate();
         let status = self.veloera.ended().await;
         assert!(status.success(), "it ended with {status}");

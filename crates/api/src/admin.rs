@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod me;
 pub(crate) mod models;
+pub(crate) mod nodes;
 pub(crate) mod prices;
 pub(crate) mod sessions;
 pub(crate) mod settings;

@@ -1,15 +1,16 @@
 //! What the edge is built from: everything that it needs comes in here.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::http::HeaderValue;
 use eventlog::{Clock, EventLog, SealError};
+use ledger::LedgerPort;
 use projections::{Calls, Directory};
-use relay::{Providers, Relay};
+use relay::{ChannelKeeper, Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Metrics, Setup, SignIn, Tails};
+use crate::{Metrics, Nodes, Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -64,18 +65,20 @@ impl Default for EdgeLimits {
     }
 }
 
-/// Everything that the routes lean on.
-pub struct Edge {
-    /// Where commands go.
-    pub log: EventLog,
+/// Knows whether this node would have heard of it by now, had a token been revoked or a user disabled.
+pub trait Freshness: Send + Sync + 'static {
+    /// Whether it would. Where it would not, nobody is let in on what was known once.
+    fn is_current(&self) -> bool;
+}
+
+/// What API clients and those who run the node are answered from: all that a node needs which has no database.
+pub struct ClientEdge {
     /// Who may come in.
     pub directory: Arc<Directory>,
-    /// How far the usage log has come, for reads that wait for it.
-    pub calls: Arc<Calls>,
+    /// Whether that is recent enough.
+    pub freshness: Arc<dyn Freshness>,
     /// Carries calls.
     pub relay: Arc<Relay>,
-    /// Which providers there are.
-    pub providers: Arc<Providers>,
     /// Makes ids and secrets.
     pub ids: Arc<dyn Ids>,
     /// Tells the time.
@@ -86,16 +89,43 @@ pub struct Edge {
     pub metrics: Metrics,
     /// The key that whoever reads the metrics must show, if there is one.
     pub metrics_key: Option<String>,
+    /// Which web pages of others may ask, such as `https://app.example`; `*` is every page.
+    pub cors_origins: Vec<HeaderValue>,
+    /// How much one request may ask.
+    pub limits: EdgeLimits,
+}
+
+/// What everyone else is answered from as well.
+pub struct Edge {
+    /// What all have in common.
+    pub client: Arc<ClientEdge>,
+    /// Where commands go.
+    pub log: EventLog,
+    /// How far the usage log has come, for reads that wait for it.
+    pub calls: Arc<Calls>,
+    /// Which providers there are.
+    pub providers: Arc<Providers>,
     /// Who guesses at passwords.
     pub sign_in: SignIn,
     /// Whether the first root is still to be made.
     pub setup: Setup,
     /// Who follows the logs.
     pub tails: Tails,
+    /// Where nodes that have no database have their quota from, and bring their journals.
+    pub ledger: Arc<dyn LedgerPort>,
+    /// What they say of channels goes there.
+    pub keeper: Arc<dyn ChannelKeeper>,
+    /// What is known of them.
+    pub nodes: Nodes,
     /// Told when the node is to end: what would go on for ever ends with it.
     pub stopping: CancellationToken,
-    /// Which web pages of others may ask, such as `https://app.example`; `*` is every page.
-    pub cors_origins: Vec<HeaderValue>,
-    /// How much one request may ask.
-    pub limits: EdgeLimits,
+}
+
+/// An edge is one for clients, and more.
+impl Deref for Edge {
+    type Target = ClientEdge;
+
+    fn deref(&self) -> &ClientEdge {
+        &self.client
+    }
 }

@@ -20,6 +20,7 @@ mod request_id;
 mod router;
 mod setup;
 mod sign_in;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +32,10 @@ pub mod subject;
 pub use admin::accounts::AccountView;
 pub use admin::events::Tails;
 pub use apply::{Applied, AppliedItem, ApplyError, Desired, DesiredChannel, DesiredGroup, Outcome, apply};
-pub use edge::{Check, Edge, EdgeLimits, Health, Ids};
+pub use edge::{Check, ClientEdge, Edge, EdgeLimits, Freshness, Health, Ids};
 pub use metrics::Metrics;
 pub use openapi::openapi;
-pub use router::router;
+pub use router::{client_router, control_router, router};
 pub use setup::Setup;
 pub use sign_in::SignIn;
+pub use sync::Nodes;

@@ -23,7 +23,7 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-use crate::Edge;
+use crate::ClientEdge;
 
 /// What the text is, for whoever reads it.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -131,7 +131,7 @@ const fn name(method: &Method) -> &'static str {
 }
 
 /// Counts a request to a route that there is.
-pub(crate) async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+pub(crate) async fn count(State(edge): State<Arc<ClientEdge>>, request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), name(request.method()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;

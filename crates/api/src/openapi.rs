@@ -10,7 +10,6 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
-use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::stored::{
     GroupRulesPatchSchema, GroupRulesSchema, PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema,
@@ -45,6 +44,7 @@ use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
         (name = "prices", description = "The operator's own prices, laid over the catalogue"),
         (name = "settings", description = "What holds for the whole installation"),
         (name = "events", description = "The logs, as they stand"),
+        (name = "nodes", description = "Machines that carry calls and have no database"),
         (name = "operations", description = "For those who run the node")
     ),
     components(schemas(ProblemView, ClientErrorView)),
@@ -77,11 +77,16 @@ impl Modify for Keys {
 
 /// The document, in step with the router: both are made of the same routes.
 pub fn openapi() -> Document {
-    let routes = OpenApiRouter::with_openapi(Frame::openapi())
-        .merge(router::client())
-        .merge(router::admin())
-        .merge(router::operations());
-    shared::completed(routes.into_openapi())
+    let routes = [
+        router::client().into_openapi(),
+        router::admin().into_openapi(),
+        router::operations().into_openapi(),
+    ];
+    let mut document = Frame::openapi();
+    for routes in routes {
+        document.merge(routes);
+    }
+    shared::completed(document)
 }
 
 #[cfg(test)]
@@ -117,10 +122,11 @@ mod tests {
 
     #[test]
     fn a_name_stands_for_one_shape() {
-        let parts = [router::client(), router::admin(), router::operations()];
+        let (client, operations) = (router::client().into_openapi(), router::operations().into_openapi());
+        let parts = [client, router::admin().into_openapi(), operations];
         let mut known = BTreeMap::new();
         for part in parts {
-            let components = part.into_openapi().components.unwrap_or_default();
+            let components = part.components.unwrap_or_default();
             for (name, schema) in components.schemas {
                 let schema = serde_json::to_value(schema).unwrap();
                 let other = known.insert(name.clone(), schema.clone());

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    Edge, metrics,
+    ClientEdge, metrics,
     problem::{Code, Problem},
 };
 
@@ -53,7 +53,7 @@ pub(crate) async fn live() -> Json<LiveView> {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, description = "It is ready", body = ReadyView),
         (status = 503, description = "It is not ready", body = ReadyView)))]
-pub(crate) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
+pub(crate) async fn ready(State(edge): State<Arc<ClientEdge>>) -> Response {
     let checks = edge.health.ready();
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -68,7 +68,10 @@ pub(crate) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
 /// token.
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn metrics(
+    State(edge): State<Arc<ClientEdge>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if let Some(key) = &edge.metrics_key
         && !shows(&headers, key)
     {

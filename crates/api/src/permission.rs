@@ -35,6 +35,7 @@ pub(crate) enum Resource {
     Prices,
     Settings,
     Events,
+    Nodes,
 }
 
 /// What is done with it.
@@ -110,6 +111,8 @@ permissions! {
     ReadSettings = Settings, Read;
     WriteSettings = Settings, Write;
     ReadEvents = Events, Read;
+    ReadNodes = Nodes, Read;
+    WriteNodes = Nodes, Write;
 }
 
 /// Whoever asks, with how far their permission goes.

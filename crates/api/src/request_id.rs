@@ -11,10 +11,14 @@ use axum::{
 use domain::CallId;
 use tokio::time::Instant;
 
-use crate::Edge;
+use crate::ClientEdge;
 
 /// Makes the request's id, says it in the answer, whatever that is, and logs what came of it.
-pub(crate) async fn identify(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn identify(
+    State(edge): State<Arc<ClientEdge>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let call_id = CallId(edge.ids.uuid());
     request.extensions_mut().insert(call_id);
     // The path alone: what follows it may be a key.

@@ -14,9 +14,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use wire::openai_chat::error::ErrorCode;
 
 use crate::{
-    Edge,
+    ClientEdge, Edge,
     admin::{
-        accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, prices,
+        accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, nodes, prices,
         sessions, settings, tokens, users,
     },
     client::{chat, completions, embeddings, models, respond::ClientError},
@@ -25,38 +25,82 @@ use crate::{
     metrics, openapi,
     operations::{self, Document},
     problem::{Code, Problem},
-    request_id, setup,
+    request_id, setup, sync,
 };
 
-/// Everything that the edge answers. The server notes each peer's address as `ConnectInfo<SocketAddr>`.
-pub fn router(edge: Edge) -> Router {
-    let edge = Arc::new(edge);
-    let (client, _) = client().split_for_parts();
-    let (admin, _) = admin().split_for_parts();
-    let (operations, _) = operations().split_for_parts();
-    let client = client
+/// Everything: for API clients, for everyone else, and for those who run the node. The server notes each peer's address as
+/// `ConnectInfo<SocketAddr>`.
+pub fn router(edge: &Arc<Edge>) -> Router {
+    let client = &edge.client;
+    let routes = for_clients(client).merge(for_everyone_else(edge)).merge(for_nodes(edge));
+    around(routes.merge(for_operators(client)), client)
+}
+
+/// What a node answers that carries calls alone.
+pub fn client_router(edge: &Arc<ClientEdge>) -> Router {
+    around(for_clients(edge).merge(for_operators(edge)), edge)
+}
+
+/// What a node answers that carries no calls.
+pub fn control_router(edge: &Arc<Edge>) -> Router {
+    let routes = for_everyone_else(edge).merge(for_nodes(edge)).merge(for_operators(&edge.client));
+    around(routes, &edge.client)
+}
+
+fn for_clients(edge: &Arc<ClientEdge>) -> Router {
+    let (routes, _) = client().split_for_parts();
+    routes
         .route("/v1/models/{id}/{*rest}", axum::routing::get(models::read_slashed))
         .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
         .method_not_allowed_fallback(client_method)
-        .layer(CatchPanicLayer::custom(client_panic));
-    let admin = admin
-        .merge(operations)
+        .layer(CatchPanicLayer::custom(client_panic))
+        .with_state(edge.clone())
+}
+
+fn for_everyone_else(edge: &Arc<Edge>) -> Router {
+    let (routes, _) = admin().split_for_parts();
+    routes
         .merge(docs::page())
         .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
-        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
+        .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(Extension(Document(document())))
         .layer(CatchPanicLayer::custom(admin_panic))
         // Pages of events and calls shrink to a tenth; what streams is left as it is.
-        .layer(CompressionLayer::new());
-    let all = client.merge(admin).fallback(unknown);
-    // Without it no page of others may ask, which is as well said by saying nothing.
-    let all = if edge.cors_origins.is_empty() { all } else { all.layer(cors::layer(&edge.cors_origins)) };
-    all.layer(middleware::from_fn_with_state(edge.clone(), request_id::identify)).with_state(edge)
+        .layer(CompressionLayer::new())
+        .with_state(edge.clone())
 }
 
-pub(crate) fn client() -> OpenApiRouter<Arc<Edge>> {
+/// Outermost the mark: a refusal bears one too. Nothing is pressed, for it is of the bytes.
+fn for_nodes(edge: &Arc<Edge>) -> Router {
+    sync::routes()
+        .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
+        .method_not_allowed_fallback(admin_method)
+        .layer(CatchPanicLayer::custom(admin_panic))
+        .layer(middleware::from_fn_with_state(edge.clone(), sync::mark))
+        .with_state(edge.clone())
+}
+
+fn for_operators(edge: &Arc<ClientEdge>) -> Router {
+    let (routes, _) = operations().split_for_parts();
+    routes
+        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
+        .method_not_allowed_fallback(admin_method)
+        .layer(CatchPanicLayer::custom(admin_panic))
+        .layer(CompressionLayer::new())
+        .with_state(edge.clone())
+}
+
+/// What every answer has, whoever asked.
+fn around(routes: Router, edge: &Arc<ClientEdge>) -> Router {
+    let all = routes.fallback(unknown);
+    // Without it no page of others may ask, which is as well said by saying nothing.
+    let all = if edge.cors_origins.is_empty() { all } else { all.layer(cors::layer(&edge.cors_origins)) };
+    all.layer(middleware::from_fn_with_state(edge.clone(), request_id::identify))
+}
+
+pub(crate) fn client() -> OpenApiRouter<Arc<ClientEdge>> {
     OpenApiRouter::new()
         .routes(routes!(chat::chat))
         .routes(routes!(completions::complete))
@@ -105,14 +149,16 @@ pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(events::list))
         .routes(routes!(events::tail))
+        .routes(routes!(nodes::list))
+        .routes(routes!(nodes::revoke))
+        .routes(routes!(operations::document))
 }
 
-pub(crate) fn operations() -> OpenApiRouter<Arc<Edge>> {
+pub(crate) fn operations() -> OpenApiRouter<Arc<ClientEdge>> {
     OpenApiRouter::new()
         .routes(routes!(operations::live))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
-        .routes(routes!(operations::document))
 }
 
 fn document() -> Arc<str> {

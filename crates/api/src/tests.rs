@@ -14,6 +14,7 @@ mod problems;
 mod repeats;
 mod setup;
 mod surface;
+mod sync;
 mod tails;
 mod tokens;
 mod users;

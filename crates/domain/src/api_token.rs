@@ -194,10 +194,17 @@ fn listed(field: &'static str, count: Option<usize>) -> Result<(), ApiTokenRefus
 }
 
 /// An IP address or a block of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Network {
     first: std::net::IpAddr,
     bits: u32,
+}
+
+/// As [`Network::parse`] reads it.
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.first, self.bits)
+    }
 }
 
 impl Network {

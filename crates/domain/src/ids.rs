@@ -64,6 +64,8 @@ ids! {
     HoldId = "hold";
     /// One journal file set of one data directory.
     JournalId = "jrn";
+    /// One process of the cluster, with a key of its own.
+    NodeId = "node";
     /// One command; a repeat of it answers with the same positions.
     CommandId = "cmd";
 }

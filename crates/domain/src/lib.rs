@@ -17,7 +17,9 @@ pub mod api_token;
 pub mod budget;
 pub mod channel;
 pub mod group;
+pub mod journal;
 pub mod login;
+pub mod node;
 pub mod nullable;
 pub mod price;
 pub mod price_list;
@@ -30,7 +32,7 @@ pub use aggregate::{Aggregate, Log, StoredEvent};
 pub use call_limits::CallLimits;
 pub use ids::{
     AccountId, AdminKeyId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, CommandId, HoldId,
-    JournalId, LeaseId, SessionId, UserId,
+    JournalId, LeaseId, NodeId, SessionId, UserId,
 };
 pub use money::{AMOUNT_MAX, AmountOutOfRange, Nanos};
 pub use names::{GroupName, ModelName, NAME_BYTES_MAX, NameError};

@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::{
     account::AccountRefusal, api_token::ApiTokenRefusal, budget::BudgetRefusal, channel::ChannelRefusal,
-    group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal, session::SessionRefusal,
-    settings::SettingsRefusal, user::UserRefusal,
+    group::GroupRefusal, journal::JournalRefusal, login::LoginRefusal, node::NodeRefusal,
+    price_list::PriceListRefusal, session::SessionRefusal, settings::SettingsRefusal, user::UserRefusal,
 };
 
 /// The refusal of whichever aggregate was asked, for commands that ask several.
@@ -41,6 +41,12 @@ pub enum Refusal {
     /// A session's.
     #[error(transparent)]
     Session(#[from] SessionRefusal),
+    /// A node's.
+    #[error(transparent)]
+    Node(#[from] NodeRefusal),
+    /// A journal's.
+    #[error(transparent)]
+    Journal(#[from] JournalRefusal),
     /// A name that must be unique belongs to someone else.
     #[error("the {kind} `{name}` is taken")]
     Taken {

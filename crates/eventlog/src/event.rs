@@ -112,6 +112,15 @@ impl Recorded {
     }
 }
 
+/// Where somebody who follows a log stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Names the log: a restored or foreign one has another id.
+    pub log_id: Uuid,
+    /// The last event that was taken in.
+    pub position: u64,
+}
+
 /// How far each log has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Heads {

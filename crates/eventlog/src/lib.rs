@@ -4,6 +4,7 @@
 //! in which decisions are made, events are written and the inline read models follow. Nothing else writes.
 
 mod appender;
+pub mod bus;
 mod command;
 mod cqrs;
 mod decision;
@@ -32,9 +33,9 @@ pub use appender::{Appender, BATCH_MAX, QUEUE_MAX};
 pub use command::{Command, ExecuteError, Executed, Fault};
 pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use envelope::{Envelope, EnvelopeError};
-pub use event::{Heads, Metadata, NewEvent, Recorded, StreamAppend, stream_name};
+pub use event::{Heads, Metadata, NewEvent, Place, Recorded, StreamAppend, stream_name};
 pub use persons::SubjectKeys;
-pub use reader::{Filter, LogReader, PAGE_MAX};
+pub use reader::{Filter, Happened, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
 pub use snapshot::LogSnapshot;

@@ -1,5 +1,7 @@
 //! Reading: in order, without holes, or with an error that says where.
 
+mod happened;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -10,6 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+pub use self::happened::Happened;
 use crate::{
     Cell, Connection, Dialect, Heads, Pool, Recorded, Rows, StoreError, leaf::table, on, recent::Recent,
 };

@@ -165,6 +165,11 @@ impl EventLog {
         self.heads.clone()
     }
 
+    /// The last position of a log.
+    pub fn head(&self, log: domain::Log) -> u64 {
+        self.heads.borrow().of(log)
+    }
+
     /// An aggregate as its committed events make it, from its snapshot on where it has one, with the version of its
     /// stream.
     ///

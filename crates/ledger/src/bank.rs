@@ -4,6 +4,7 @@ mod grant;
 mod heard;
 mod holds;
 mod ingest;
+mod news;
 mod recalls;
 mod tend;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use self::{heard::Heard, recalls::Recalls};
 use crate::{
     accounts,
     journal::Framed,
-    port::{Ask, Cursor, GrantError, IngestError, LedgerPort, Standing},
+    port::{Ask, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, Standing},
     step::Grant,
 };
 
@@ -149,6 +150,14 @@ impl LedgerPort for Bank {
 
     fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
         self.recalls.of(journal_id)
+    }
+
+    fn head(&self) -> u64 {
+        self.log.head(Log::Ledger)
+    }
+
+    fn news(&self, after: Option<u64>) -> BoxFuture<'_, Result<News, NewsError>> {
+        Box::pin(news::news(&self.log, after))
     }
 }
 

@@ -22,5 +22,9 @@ pub use bank::{
     Bank, BankClock, BankOptions, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope, Tended, decide_budget,
 };
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
-pub use node::{Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure};
-pub use port::{Ask, Cursor, GrantError, IngestError, LedgerPort, RECORDS_MAX, ScopeAsk, Standing};
+pub use node::{
+    Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure, Unheard,
+};
+pub use port::{
+    Ask, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, RECORDS_MAX, ScopeAsk, Standing,
+};

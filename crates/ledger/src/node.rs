@@ -8,6 +8,7 @@ mod anew;
 mod denial;
 mod durable;
 mod heed;
+mod inherit;
 mod lend;
 mod moment;
 mod open;
@@ -37,8 +38,11 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
-pub use self::durable::{Durable, JournalSync};
 use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
+pub use self::{
+    durable::{Durable, JournalSync},
+    inherit::Unheard,
+};
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
     port::LedgerPort,
@@ -74,6 +78,8 @@ pub struct NodeOptions {
     pub segment_bytes: usize,
     /// How much may wait to be ingested, in bytes. Beyond it no reservation is taken.
     pub journal_bytes_max: u64,
+    /// What becomes of a start at which the ledger does not answer.
+    pub unheard: Unheard,
     /// How long a call that would be refused waits for idle quota to come home.
     pub recall_max: Duration,
     /// What the journal lies on.
@@ -90,6 +96,7 @@ impl NodeOptions {
             sync: JournalSync::Os,
             segment_bytes: SEGMENT_BYTES,
             journal_bytes_max: journal::BYTES_MAX,
+            unheard: Unheard::default(),
             recall_max: RECALL_MAX,
             disk: Arc::new(LocalDisk),
         }
@@ -158,6 +165,10 @@ pub struct Node {
     clock: Arc<dyn NodeClock>,
     /// The disk failed: what is open can still be settled, nothing new is reserved.
     broken: AtomicBool,
+    /// The journal did not come home when that was last tried.
+    away: AtomicBool,
+    /// Whose leases are still to be given back.
+    inherited: tokio::sync::Mutex<Option<inherit::Inherited>>,
     lending: lend::Lending,
     /// The last record that the ledger has.
     ingested: watch::Sender<u64>,

@@ -1,5 +1,7 @@
 //! What a node asks of the ledger: in process, or over HTTP.
 
+use std::collections::HashSet;
+
 use domain::{AccountId, BudgetId, JournalId, LeaseId, Nanos};
 use futures_util::{future::BoxFuture, stream::BoxStream};
 use thiserror::Error;
@@ -113,6 +115,34 @@ pub enum IngestError {
         /// Why.
         reason: String,
     },
+    /// The journal belongs to another node: nothing is taken from this one, and nothing told.
+    #[error("journal {journal_id} belongs to another node")]
+    Foreign {
+        /// Which journal.
+        journal_id: JournalId,
+    },
+    /// The ledger cannot be reached, or failed.
+    #[error("the ledger is not available: {0}")]
+    Unavailable(String),
+}
+
+/// What was said of accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Up to which position this is all.
+    pub head: u64,
+    /// Of these nothing that is held may be spent any more: they are closed, or limited anew.
+    pub stopped: HashSet<AccountId>,
+    /// Of these more may be had than before; of any, where it is not known of which.
+    pub raised: Option<HashSet<AccountId>>,
+}
+
+/// Why nothing is known of what was said.
+#[derive(Debug, Error)]
+pub enum NewsError {
+    /// Nothing will be said any more.
+    #[error("the ledger has ended")]
+    Ended,
     /// The ledger cannot be reached, or failed.
     #[error("the ledger is not available: {0}")]
     Unavailable(String),
@@ -142,4 +172,11 @@ pub trait LedgerPort: Send + Sync + 'static {
     /// Accounts of which other nodes would be refused quota, as they are: whoever writes this journal gives back what
     /// no call of its own needs. Ends with the ledger.
     fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId>;
+
+    /// How far the ledger has come, as far as that is known here without asking.
+    fn head(&self) -> u64;
+
+    /// What was said of accounts after `after`, once anything was said at all. Without `after`, how far the ledger has
+    /// come, at once.
+    fn news(&self, after: Option<u64>) -> BoxFuture<'_, Result<News, NewsError>>;
 }

@@ -4,18 +4,19 @@
 mod tests;
 
 use domain::{
-    Aggregate, Log, api_token::ApiToken, budget::Budget, channel::Channel, group::Group,
-    price_list::PriceList, session::Session, settings::Settings, user::User,
+    Aggregate, Log, api_token::ApiToken, budget::Budget, channel::Channel, group::Group, journal::Journal,
+    node::Node, price_list::PriceList, session::Session, settings::Settings, user::User,
 };
 use eventlog::{Component, Connection, Inline, Migration, Recorded, StoreError};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, model::store, prices::PriceRow,
-    sessions::SessionRow, settings::SettingsRow, tokens::TokenRow, users::UserRow,
+    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, journal_owners::JournalOwnerRow,
+    model::store, nodes::NodeRow, prices::PriceRow, sessions::SessionRow, settings::SettingsRow,
+    tokens::TokenRow, users::UserRow,
 };
 
-/// Channels, tokens, users, budgets, sessions, groups, prices and settings.
+/// Channels, tokens, users, budgets, sessions, groups, prices, settings and nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlModels;
 
@@ -33,7 +34,11 @@ impl Inline for ControlModels {
             sqlite: include_str!("control/v3.sql"),
             postgres: include_str!("control/v3.postgres.sql"),
         };
-        Component { name: "control", migrations: &[V1, V2, V3] }
+        const V4: Migration = Migration {
+            sqlite: include_str!("control/v4.sql"),
+            postgres: include_str!("control/v4.postgres.sql"),
+        };
+        Component { name: "control", migrations: &[V1, V2, V3, V4] }
     }
 
     fn apply<'a>(
@@ -57,6 +62,8 @@ async fn take(connection: &mut Connection, event: &Recorded) -> Result<(), Store
         User::KIND => store::<UserRow>(connection, event).await,
         Budget::KIND => store::<BudgetRow>(connection, event).await,
         Group::KIND => store::<GroupRow>(connection, event).await,
+        Node::KIND => store::<NodeRow>(connection, event).await,
+        Journal::KIND => store::<JournalOwnerRow>(connection, event).await,
         PriceList::KIND => store::<PriceRow>(connection, event).await,
         Session::KIND => store::<SessionRow>(connection, event).await,
         Settings::KIND => store::<SettingsRow>(connection, event).await,

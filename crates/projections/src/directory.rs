@@ -2,6 +2,7 @@
 
 mod follow;
 mod price;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ mod token;
 use std::sync::Arc;
 
 use domain::{
-    AdminKeyId, ApiTokenId, CallLimits, GroupName, ModelName, SessionId, UserId,
+    AdminKeyId, ApiTokenId, CallLimits, GroupName, JournalId, ModelName, NodeId, SessionId, UserId,
     budget::{Binding, Holder},
     price::Ratio,
     settings::Strategy,
@@ -20,13 +21,22 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
-pub use self::{price::Limits, token::TokenEntry};
-use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
+pub use self::{price::Limits, snapshot::RestoreError, token::TokenEntry};
+use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
-/// Tokens, users, budgets, sessions, channels, groups, prices and settings, as of [`Directory::position`].
+/// Tokens, users, budgets, sessions, channels, groups, prices, settings and nodes, as of [`Directory::position`].
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
+}
+
+/// A moment of what a directory holds. Positions may go back where all of it is put in another's place; these never do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// How often that was.
+    pub rebuilt: u64,
+    /// The `control` position.
+    pub position: u64,
 }
 
 impl Directory {
@@ -36,8 +46,7 @@ impl Directory {
     /// When the database fails.
     pub async fn load(log: &EventLog) -> Result<Arc<Self>, StoreError> {
         let state = State::load(&mut log.reader().snapshot().await?).await?;
-        let positions = watch::Sender::new(state.position());
-        Ok(Arc::new(Self { state: RwLock::new(state), positions }))
+        Ok(Arc::new(Self::of(state)))
     }
 
     /// The token whose key has this hash; none when that key was replaced or the token revoked.
@@ -84,6 +93,21 @@ impl Directory {
     /// A user's sessions, oldest first.
     pub fn sessions_of(&self, user_id: UserId) -> Vec<Arc<SessionRow>> {
         self.state.read().sessions_of(user_id)
+    }
+
+    /// A node that enrolled and was not revoked.
+    pub fn node(&self, id: NodeId) -> Option<Arc<NodeRow>> {
+        self.state.read().node(id)
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.state.read().nodes.len()
+    }
+
+    /// Whose a journal is; `None` where no node has named it.
+    pub fn journal_owner(&self, id: JournalId) -> Option<NodeId> {
+        self.state.read().journal_owner(id)
     }
 
     /// The models that have a price of their own.
@@ -135,6 +159,11 @@ impl Directory {
     /// The `control` position up to which all this holds.
     pub fn position(&self) -> u64 {
         *self.positions.borrow()
+    }
+
+    /// The moment up to which all this holds.
+    pub fn moment(&self) -> Moment {
+        self.state.read().moment()
     }
 
     /// Wakes whoever waits for a position.

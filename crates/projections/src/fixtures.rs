@@ -80,6 +80,11 @@ impl House {
         directory
     }
 
+    /// A directory of what the tables hold now.
+    pub(crate) async fn loaded(&self) -> Arc<Directory> {
+        Directory::load(&self.log).await.unwrap()
+    }
+
     /// A usage log that follows.
     pub(crate) async fn calls(&mut self) -> Arc<Calls> {
         let calls = Calls::load(&self.log).await.unwrap();

@@ -12,6 +12,8 @@ pub mod budgets;
 pub mod calls;
 pub mod channels;
 pub mod groups;
+pub mod journal_owners;
+pub mod nodes;
 pub mod prices;
 pub mod sessions;
 pub mod settings;
@@ -23,5 +25,5 @@ mod fixtures;
 
 pub use calls::Calls;
 pub use control::ControlModels;
-pub use directory::{Directory, Limits, TokenEntry};
+pub use directory::{Directory, Limits, Moment, RestoreError, TokenEntry};
 pub use model::Stored;

@@ -43,6 +43,17 @@ pub struct UserRow {
     pub admin_keys: BTreeMap<AdminKeyId, HashedKey>,
 }
 
+impl UserRow {
+    /// Leaves what calls need: whose they are, who pays, as which group, and whether they may.
+    pub(crate) fn forget_person(&mut self) {
+        self.name = Sealed(String::new());
+        self.login = None;
+        self.password = None;
+        self.epoch = 0;
+        self.admin_keys.clear();
+    }
+}
+
 impl Model for UserRow {
     type Of = User;
     type Key = UserId;

@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod migrate;
+mod node;
 mod openapi;
 mod schemas;
 mod user;
@@ -33,6 +34,9 @@ enum Command {
     /// Makes users, and lets them in again.
     #[command(subcommand)]
     User(user::UserCommands),
+    /// Lets other nodes in.
+    #[command(subcommand)]
+    Node(node::NodeCommands),
     /// Makes groups, prices and channels what a file says.
     Apply(apply::Apply),
     /// Prints the OpenAPI document.
@@ -49,7 +53,7 @@ struct Serve {
     #[command(flatten)]
     place: Place,
     /// What this node does [default: all].
-    #[arg(long, value_name = "all")]
+    #[arg(long, value_name = "all|control|relay")]
     role: Option<String>,
     /// Where it listens [default: 127.0.0.1:3000].
     #[arg(long, value_name = "ADDRESS")]
@@ -96,6 +100,7 @@ impl Cli {
             }
             Command::Migrate(place) => migrate::run(&place.config(Flags::default())?)?,
             Command::User(user) => user.run()?,
+            Command::Node(node) => node.run()?,
             Command::Apply(apply) => apply.run()?,
             Command::Openapi => openapi::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,

@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::http::HeaderValue;
+use cluster::{ControlUrls, UrlsError};
 use eventlog::{Database, DatabaseUrlError};
 use ledger::JournalSync;
 use serde::Deserialize;
@@ -32,6 +33,10 @@ const METRICS_KEY_BYTES_MIN: usize = 16;
 const RELAY_THREADS_MAX: u64 = 256;
 /// What a reservation must outlive: the process, or a power loss.
 const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
+
+const ROLES: [(&str, Role); 3] = [("all", Role::All), ("control", Role::Control), ("relay", Role::Relay)];
+/// A minute.
+const STALE_CALLERS_MS: u64 = 60_000;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
@@ -81,11 +86,32 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What a node does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Everything, in one process.
+    #[default]
+    All,
+    /// Has the database and decides; carries no calls.
+    Control,
+    /// Carries calls, and has no database.
+    Relay,
+}
+
 /// All settings, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
+    pub(crate) role: Role,
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// Where the control nodes are, for a relay node.
+    pub(crate) control_url: Option<ControlUrls>,
+    /// What lets a relay node in the first time.
+    pub(crate) join_token: Option<String>,
+    /// For how long a relay node that hears nothing lets callers in.
+    pub(crate) stale_callers_ms: u64,
+    /// Where a NATS server is that tells relay nodes what happens, if any.
+    pub(crate) nats_url: Option<NatsUrl>,
     /// Where the logs are, if not in a file of the data directory.
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
@@ -122,6 +148,16 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Addresses of NATS servers. They may hold a password: they are never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct NatsUrl(pub(crate) String);
+
+impl std::fmt::Debug for NatsUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NatsUrl")
+    }
+}
+
 /// Settings from the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
@@ -155,7 +191,7 @@ macro_rules! settings {
 }
 
 settings! {
-    role, listen, data_dir, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
+    role, listen, data_dir, control_url, join_token, stale_callers_ms, nats_url, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
     log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
     metrics_key, relay_threads,
 }
@@ -206,6 +242,29 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Where a relay node's control nodes are; nothing for every other node. What is of another role is no setting of
+    /// this one: whoever gives it means something that would not come to pass.
+    pub(crate) fn control_nodes(&self) -> Result<Option<&ControlUrls>, ConfigError> {
+        let misplaced = |key, must| ConfigError::Value { key, must, value: "what was given".into() };
+        if self.role != Role::Relay {
+            return match (&self.control_url, &self.join_token) {
+                (None, None) => Ok(None),
+                (Some(_), _) => {
+                    Err(misplaced("control_url", "left out: only a relay node has control nodes"))
+                }
+                (None, Some(_)) => Err(misplaced("join_token", "left out: only a relay node joins others")),
+            };
+        }
+        if self.database_url.is_some() {
+            return Err(misplaced("database_url", "left out: a relay node has no database"));
+        }
+        let must = "where the control nodes are, such as https://control.example:3000";
+        let missing = || ConfigError::Value { key: "control_url", must, value: "nothing".into() };
+        self.control_url.as_ref().map(Some).ok_or_else(missing)
+    }
+}
+
 fn read_file(named: Option<&Path>) -> Result<Raw, ConfigError> {
     let path = named.unwrap_or(Path::new(FILE)).to_owned();
     match std::fs::read_to_string(&path) {
@@ -219,16 +278,21 @@ fn read_file(named: Option<&Path>) -> Result<Raw, ConfigError> {
 
 impl Raw {
     fn check(self, data_dir: PathBuf) -> Result<Config, ConfigError> {
-        one_of("role", self.role, &[("all", ())], "all: one process that does everything")?;
+        let role = one_of("role", self.role, &ROLES, "all, control or relay")?.unwrap_or_default();
         let formats = [("human", LogFormat::Human), ("json", LogFormat::Json)];
         let listen = self.listen.map_or_else(|| "127.0.0.1:3000".to_owned(), |text| text.0);
         Ok(Config {
+            role,
+            control_url: control_url(self.control_url)?,
+            join_token: self.join_token.map(|text| text.0),
+            stale_callers_ms: ms("stale_callers_ms", self.stale_callers_ms, STALE_CALLERS_MS)?,
             listen: listen.parse().map_err(|_| ConfigError::Value {
                 key: "listen",
                 must: "an address and a port such as 127.0.0.1:3000",
                 value: listen,
             })?,
             data_dir,
+            nats_url: self.nats_url.map(|text| NatsUrl(text.0)),
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
             journal_sync: one_of("journal_sync", self.journal_sync, &JOURNAL_SYNCS, "os or group")?
@@ -272,6 +336,18 @@ fn database_url(text: Option<Text>) -> Result<Option<DatabaseUrl>, ConfigError> 
             key: "database_url",
             must: "postgres://user:password@host:5432/name or sqlite:path/to/file.db",
             value: "what was given".into(),
+        }),
+    }
+}
+
+fn control_url(text: Option<Text>) -> Result<Option<ControlUrls>, ConfigError> {
+    let Some(Text(text)) = text else { return Ok(None) };
+    match text.parse() {
+        Ok(urls) => Ok(Some(urls)),
+        Err(UrlsError) => Err(ConfigError::Value {
+            key: "control_url",
+            must: "1 to 16 addresses such as https://control.example:3000, separated by commas",
+            value: text,
         }),
     }
 }

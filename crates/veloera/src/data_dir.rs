@@ -12,6 +12,8 @@ use eventlog::{Database, MasterKey, Sealer};
 
 use crate::config::Config;
 
+const MASTER_KEY_FILE: &str = "master.key";
+
 /// A directory that is there.
 #[derive(Clone, Debug)]
 pub(crate) struct DataDir(PathBuf);
@@ -38,6 +40,16 @@ impl DataDir {
             );
         }
         Ok((dir, database))
+    }
+
+    /// Where it would be, whether or not it is there.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self(config.data_dir.clone())
+    }
+
+    /// Whether a master key lies here.
+    pub(crate) fn has_master_key(&self) -> bool {
+        self.file(MASTER_KEY_FILE).is_file()
     }
 
     /// Where it is.
@@ -74,19 +86,27 @@ impl DataDir {
         self.0.join(name)
     }
 
+    /// The sealer of a node that others gave their key to: one that was made here would open nothing of theirs.
+    pub(crate) fn given_sealer(&self, given: Option<&str>) -> anyhow::Result<Sealer> {
+        if given.is_none() && !self.file(MASTER_KEY_FILE).is_file() {
+            bail!("a relay node needs the master key of its control nodes, as VELOERA_MASTER_KEY");
+        }
+        self.sealer(given)
+    }
+
     /// The sealer under the key that was given, else under the one that lies here, which is made at first.
     pub(crate) fn sealer(&self, given: Option<&str>) -> anyhow::Result<Sealer> {
         if let Some(text) = given {
             return Ok(Sealer::new(&MasterKey::from_hex(text).context("VELOERA_MASTER_KEY")?));
         }
-        let path = self.file("master.key");
+        let path = self.file(MASTER_KEY_FILE);
         match fs::read_to_string(&path) {
             Ok(text) => {
                 Ok(Sealer::new(&MasterKey::from_hex(&text).with_context(|| path.display().to_string())?))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = MasterKey::random()?;
-                self.write_private("master.key", &format!("{}\n", key.to_hex()))?;
+                self.write_private(MASTER_KEY_FILE, &format!("{}\n", key.to_hex()))?;
                 tracing::info!(path = %path.display(), "made a master key; back it up, without it secrets stay sealed");
                 Ok(Sealer::new(&key))
             }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use api::{Ids, key, person::NewPerson};
+use cluster::JoinToken;
 use domain::{
     AccountId, AdminKeyId, ChannelId, ChannelKeyId, CommandId, GroupName, ModelName, Nanos, Refusal, UserId,
     account::{AccountCommand, Limit},
@@ -26,6 +27,8 @@ const MODEL: &str = "echo";
 const DOLLARS: u32 = 100;
 /// One dollar per million tokens, in and out.
 const PICOS_PER_TOKEN: u64 = 1_000_000;
+/// How long the demo's join token is good, in milliseconds: a year.
+const JOIN_TOKEN_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// What lies in `demo.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +37,7 @@ struct Demo {
     admin_key: String,
     api_key: String,
     model: String,
-    /// Filled once nodes can enrol.
+    /// With which nodes may join.
     join_token: Option<String>,
 }
 
@@ -51,10 +54,22 @@ pub(crate) async fn ensure(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(log, base_url).await?,
         Err(error) => return Err(error).context(FILE),
     };
+    let join_token = join_token(log, demo.join_token)?;
+    let demo = Demo { join_token: Some(join_token), ..demo };
     data_dir.write_private(FILE, &format!("{}\n", serde_json::to_string_pretty(&demo)?))?;
     let control = log.subscribe().borrow().control;
     directory.positions().wait_for(|position| *position >= control).await?;
     print(&demo)
+}
+
+/// The one that is there, while it is good.
+fn join_token(log: &EventLog, kept: Option<String>) -> anyhow::Result<String> {
+    let (sealer, now) = (log.sealer(), Machine::now());
+    match kept.filter(|text| JoinToken::read(sealer, text, now).is_ok()) {
+        Some(text) => Ok(text),
+        // It is no more than what lies beside it: whoever reads the file administers the node.
+        None => Ok(JoinToken::make(sealer, now.plus_ms(JOIN_TOKEN_MS))?.text),
+    }
 }
 
 fn print(demo: &Demo) -> anyhow::Result<()> {

@@ -147,3 +147,9 @@ pub(crate) fn boot_id() -> String {
         Err(_) => Machine::uuid().to_string(),
     }
 }
+
+/// What people call this machine, where it says so.
+pub(crate) fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "relay".to_owned() } else { name }
+}

@@ -1,5 +1,6 @@
 //! What the data plane learns about channels, put into their records.
 
+use cluster::Control;
 use domain::{
     ChannelId, CommandId, Refusal,
     channel::{Channel, ChannelCommand, DisabledBy},
@@ -62,6 +63,22 @@ impl Reports {
                 }
                 Ok(_) => tracing::debug!(?report, "a channel's record says so already"),
                 Err(error) => tracing::error!(?report, %error, "a report about a channel is lost"),
+            }
+        }
+    }
+}
+
+impl Reports {
+    /// Tells the control nodes what is reported, until nobody reports any more. What they do not hear is reported again
+    /// while it is still so.
+    pub(crate) async fn tell(mut self, control: Control) {
+        while let Some(report) = self.0.recv().await {
+            let told = match report {
+                Report::Refuses(channel) => control.report(channel, true).await,
+                Report::Takes(channel) => control.report(channel, false).await,
+            };
+            if let Err(error) = told {
+                tracing::warn!(?report, %error, "a report about a channel was not heard");
             }
         }
     }

@@ -13,6 +13,7 @@ mod metrics;
 mod offline;
 mod pools;
 mod ports;
+mod replica;
 mod serve;
 mod telemetry;
 

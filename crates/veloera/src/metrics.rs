@@ -1,5 +1,6 @@
 //! What the node says of itself to Prometheus: read where it stands, when somebody asks.
 
+mod bus;
 mod process;
 
 use std::{
@@ -8,8 +9,9 @@ use std::{
     time::Duration,
 };
 
-use eventlog::EventLog;
-use ledger::Node;
+use cluster::{Freshness, Stale};
+use eventlog::{EventLog, bus::Standings};
+use ledger::{Node, NodeClock};
 use projections::{
     Calls, Directory,
     calls::{CallKind, CallTotals},
@@ -21,13 +23,25 @@ use prometheus_client::{
 };
 use relay::{Relay, Why};
 
+use crate::environment::Machine;
+
 /// Everything of one process that can be counted.
 pub(crate) struct NodeMetrics {
-    pub(crate) log: EventLog,
     pub(crate) node: Arc<Node>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) calls: Arc<Calls>,
     pub(crate) relay: Arc<Relay>,
+    /// Where the process has the database.
+    pub(crate) history: Option<History>,
+    /// Where it has not.
+    pub(crate) freshness: Option<Arc<Freshness>>,
+}
+
+/// The logs, and what is made of them beside what calls need.
+pub(crate) struct History {
+    pub(crate) log: EventLog,
+    pub(crate) calls: Arc<Calls>,
+    /// How publishing goes, where there is a bus.
+    pub(crate) bus: Option<Standings>,
 }
 
 /// No labels, one, or more.
@@ -50,17 +64,25 @@ impl Collector for NodeMetrics {
             "Always 1",
             [(vec![("version", env!("CARGO_PKG_VERSION").into())], 1)],
         )?;
-        self.logs(&mut page)?;
+        if let Some(history) = &self.history {
+            self.logs(&mut page, history)?;
+            charged(&mut page, &history.calls.totals())?;
+            if let Some(standings) = &history.bus {
+                bus::encode(&mut page, standings)?;
+            }
+        }
+        if let Some(freshness) = &self.freshness {
+            self.sync(&mut page, freshness)?;
+        }
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
-        charged(&mut page, &self.calls.totals())?;
         process::encode(&mut page)
     }
 }
 
 impl NodeMetrics {
-    fn logs(&self, page: &mut Page<'_>) -> fmt::Result {
-        let heads = *self.log.subscribe().borrow();
+    fn logs(&self, page: &mut Page<'_>, History { log, calls, .. }: &History) -> fmt::Result {
+        let heads = *log.subscribe().borrow();
         page.gauge(
             "veloera_log_position",
             "The last position of a log",
@@ -77,8 +99,38 @@ impl NodeMetrics {
                     vec![("projection", "directory".into())],
                     heads.control.saturating_sub(self.directory.position()),
                 ),
-                (vec![("projection", "calls".into())], heads.ledger.saturating_sub(self.calls.position())),
+                (vec![("projection", "calls".into())], heads.ledger.saturating_sub(calls.position())),
             ],
+        )
+    }
+
+    fn sync(&self, page: &mut Page<'_>, freshness: &Freshness) -> fmt::Result {
+        let position = self.directory.position();
+        page.gauge(
+            "veloera_sync_position",
+            "How far this node has followed a log of the control nodes",
+            [(vec![("log", "control".into())], position)],
+        )?;
+        let now_ms = NodeClock::boot_ms(&Machine);
+        if let Some(age_ms) = freshness.age_ms(now_ms) {
+            page.gauge_seconds(
+                "veloera_sync_age_seconds",
+                "How long ago this node last knew that nothing was missing",
+                [(Labels::new(), age_ms)],
+            )?;
+        }
+        let Stale { callers, prices, channels } = freshness.stale(now_ms);
+        let stale = [("callers", callers), ("prices", prices), ("channels", channels)];
+        page.gauge(
+            "veloera_sync_stale",
+            "Whether what this node knows is too old to be relied upon: 1, or 0",
+            stale.map(|(class, is_stale)| (vec![("class", class.into())], u64::from(is_stale))),
+        )?;
+        let skipped = [(Labels::new(), self.directory.skipped())];
+        page.counter(
+            "veloera_sync_events_skipped",
+            "Events of kinds that this version does not know",
+            skipped,
         )
     }
 
@@ -172,6 +224,18 @@ impl Page<'_> {
         let seconds = Duration::from_millis(ms).as_secs_f64();
         let line = (Labels::new(), ConstCounter::<f64>::new(seconds));
         self.lines(name, help, MetricType::Counter, std::iter::once(line))
+    }
+
+    /// Lengths of time, to the millisecond.
+    fn gauge_seconds(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let seconds = |ms| ConstGauge::<f64>::new(Duration::from_millis(ms).as_secs_f64());
+        let lines = lines.into_iter().map(|(labels, ms)| (labels, seconds(ms)));
+        self.lines(name, help, MetricType::Gauge, lines)
     }
 
     fn lines<M: EncodeMetric>(

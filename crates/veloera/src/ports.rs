@@ -15,7 +15,7 @@ use domain::{
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
-use ledger::{GrantError, Node, NodeError};
+use ledger::{GrantError, Node, NodeClock, NodeError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
 use relay::{
@@ -23,6 +23,7 @@ use relay::{
 };
 
 use self::kept::KeptPrices;
+use crate::environment::Machine;
 
 /// The node's ledger, as the data plane sees it.
 pub(crate) struct NodeLedger(pub(crate) Arc<Node>);
@@ -113,6 +114,24 @@ impl relay::Ledger for NodeLedger {
     }
 }
 
+/// The log is in the same process: whatever is appended is known at once.
+pub(crate) struct WithTheLog;
+
+impl api::Freshness for WithTheLog {
+    fn is_current(&self) -> bool {
+        true
+    }
+}
+
+/// The log is elsewhere: what was not heard for long may have been revoked.
+pub(crate) struct Heard(pub(crate) Arc<cluster::Freshness>);
+
+impl api::Freshness for Heard {
+    fn is_current(&self) -> bool {
+        !self.0.stale(NodeClock::boot_ms(&Machine)).callers
+    }
+}
+
 /// The read models, as the data plane sees them.
 pub(crate) struct ReadModels {
     directory: Arc<Directory>,
@@ -183,17 +202,17 @@ impl ReadModels {
 
 impl relay::Directory for ReadModels {
     fn price(&self, model: &ModelName, group: &GroupName) -> Option<Arc<Priced>> {
-        if let Some(kept) = self.prices.at(self.directory.position(), model, group) {
+        if let Some(kept) = self.prices.at(self.directory.moment(), model, group) {
             return Some(kept);
         }
-        let (control_position, pinned, limits) = self.directory.priced_at(model, group)?;
+        let (moment, pinned, limits) = self.directory.priced_at(model, group)?;
         let priced = Arc::new(Priced {
             pinned,
-            control_position,
+            control_position: moment.position,
             input_tokens_max: limits.input_tokens_max,
             output_tokens_max: limits.output_tokens_max,
         });
-        self.prices.keep(model, group, &priced);
+        self.prices.keep(moment, model, group, &priced);
         Some(priced)
     }
 

@@ -2,12 +2,15 @@
 
 mod build;
 mod lanes;
+mod remote;
 mod stop;
+mod work;
 
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use api::Setup;
+use axum::Router;
 use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -16,8 +19,15 @@ pub(crate) use self::build::providers;
 use self::{
     build::Parts,
     lanes::{Lane, Slots},
+    remote::RemoteParts,
 };
-use crate::{config::Config, data_dir::DataDir, demo, environment::Machine, pools, telemetry};
+use crate::{
+    config::{Config, Role},
+    data_dir::DataDir,
+    demo,
+    environment::Machine,
+    pools, telemetry,
+};
 
 /// The read models that follow in the append transaction.
 fn inline() -> Vec<Arc<dyn Inline>> {
@@ -35,15 +45,27 @@ pub(crate) fn log_options(sealer: Sealer) -> LogOptions {
 }
 
 pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
+    let control_nodes = config.control_nodes()?;
+    if with_demo && control_nodes.is_some() {
+        bail!("a relay node has nothing to demonstrate: start its control node with --demo");
+    }
     telemetry::start(config)?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let _lock = data_dir.lock()?;
-    let sealer = data_dir.sealer(config.master_key.as_deref())?;
     let (relays, ledger, control) =
         (pools::relays(config.relay_threads)?, pools::single("ledger")?, pools::single("control")?);
     let served = control.block_on(async {
-        let parts = Parts::build(config, &data_dir, sealer, ledger.handle(), control.handle()).await?;
-        serve(config, &data_dir, parts, &relays, with_demo).await
+        let master_key = config.master_key.as_deref();
+        let (ledger, control) = (ledger.handle(), control.handle());
+        if let Some(urls) = control_nodes {
+            let sealer = data_dir.given_sealer(master_key)?;
+            let parts = RemoteParts::build(config, urls, &data_dir, sealer, ledger, control).await?;
+            serve_remote(config, &data_dir, parts, &relays).await
+        } else {
+            let sealer = data_dir.sealer(master_key)?;
+            let parts = Parts::build(config, &data_dir, sealer, ledger, control).await?;
+            serve(config, &data_dir, parts, &relays, with_demo).await
+        }
     });
     // Calls first, for they still write; then what brings them home.
     for pool in relays.into_iter().chain([control, ledger]) {
@@ -75,29 +97,63 @@ async fn serve(
     relays: &[Runtime],
     with_demo: bool,
 ) -> anyhow::Result<()> {
+    let (listener, address) = listen(config, data_dir).await?;
+    if with_demo {
+        demo::ensure(data_dir, &parts.log, &parts.directory, address).await?;
+    }
+    let setup = setup(&parts, address)?;
+    // It holds the log, which ends when nobody does any more: the lanes alone keep it.
+    let edge = parts.edge(config, setup);
+    let router = if config.role == Role::Control { api::control_router(&edge) } else { api::router(&edge) };
+    drop(edge);
+    let stop = parts.work.stop_after(stop::requested()?);
+    let server = answer(listener, router, relays, stop);
+    let (work, ends) = parts.into_work();
+    stop::in_order(config, server, &work).await?;
+    drop(work);
+    stop::log(ends).await;
+    Ok(())
+}
+
+async fn serve_remote(
+    config: &Config,
+    data_dir: &DataDir,
+    parts: RemoteParts,
+    relays: &[Runtime],
+) -> anyhow::Result<()> {
+    let (listener, _) = listen(config, data_dir).await?;
+    let stop = parts.work.stop_after(stop::requested()?);
+    let server = answer(listener, api::client_router(&parts.edge), relays, stop);
+    stop::in_order(config, server, &parts.work).await?;
+    parts.keep();
+    Ok(())
+}
+
+async fn listen(config: &Config, data_dir: &DataDir) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on; choose another with --listen", config.listen))?;
     let address = listener.local_addr()?;
     data_dir.write_private("listen", &format!("{address}\n"))?;
-    if with_demo {
-        demo::ensure(data_dir, &parts.log, &parts.directory, address).await?;
-    }
-    let setup = setup(&parts, address)?;
-    tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-    let (lanes, served): (Vec<_>, Vec<_>) = {
-        // It holds the log, which ends when nobody does any more: the lanes alone keep it.
-        let router = api::router(parts.edge(config, setup));
-        relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone())).unzip()
-    };
-    let slots = Slots::of_this_process();
-    let stop = parts.stop_after(stop::requested()?);
-    let server = async {
-        lanes::hand_out(listener, lanes, slots, stop).await;
+    tracing::info!(%address, role = ?config.role, data_dir = %config.data_dir.display(), "serving");
+    Ok((listener, address))
+}
+
+/// Answers on every lane until `stop` resolves and every connection has come to its end. The lanes begin at once.
+fn answer(
+    listener: TcpListener,
+    router: Router,
+    relays: &[Runtime],
+    stop: impl Future<Output = ()>,
+) -> impl Future<Output = anyhow::Result<()>> {
+    let lanes = relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone()));
+    let (lanes, served): (Vec<_>, Vec<_>) = lanes.unzip();
+    drop(router);
+    async move {
+        lanes::hand_out(listener, lanes, Slots::of_this_process(), stop).await;
         for lane in served {
             lane.await?;
         }
         Ok(())
-    };
-    stop::in_order(config, server, parts).await
+    }
 }

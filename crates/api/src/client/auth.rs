@@ -1,6 +1,6 @@
 //! Who calls: a key becomes a token, the token a caller, or the call goes no further.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use axum::http::{header, request::Parts};
 use domain::{api_token::Network, user::UserStatus};
@@ -9,13 +9,20 @@ use relay::{Caller, CallerLimits};
 use wire::openai_chat::error::ErrorCode;
 
 use super::respond::ClientError;
-use crate::{Edge, extract::idempotency::peer, key, permission::bearer};
+use crate::{ClientEdge, extract::idempotency::peer, key, permission::bearer};
 
 /// Where clients of several formats put their keys.
 const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
+/// When a client is told to come again that was not let in because too little is known.
+const STALE_PAUSE: Duration = Duration::from_secs(5);
+
 /// Whoever calls.
-pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> {
+pub(crate) fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, ClientError> {
+    if !edge.freshness.is_current() {
+        let message = "this node has not heard of revoked keys for too long to let anyone in; send it again";
+        return Err(ClientError::new(ErrorCode::Overloaded, message).after(STALE_PAUSE));
+    }
     let key = key_of(parts).ok_or_else(|| refused(nothing(parts)))?;
     let token = edge.directory.token(&key::hash(key)).ok_or_else(|| {
         refused("the API key is not known here: check it for missing characters, or issue a new one")
@@ -40,7 +47,7 @@ pub(crate) fn caller(edge: &Edge, parts: &Parts) -> Result<Caller, ClientError> 
     })
 }
 
-fn in_use(edge: &Edge, token: &TokenEntry) -> Result<(), ClientError> {
+fn in_use(edge: &ClientEdge, token: &TokenEntry) -> Result<(), ClientError> {
     match token.state {
         TokenState::Enabled => {}
         TokenState::Disabled => return Err(refused("the API key is disabled")),

@@ -11,7 +11,7 @@ use domain::CallId;
 use relay::Format;
 
 use super::{relayed::relayed, respond::ClientError};
-use crate::Edge;
+use crate::ClientEdge;
 
 /// Answers a conversation, whole or as a stream of server-sent events.
 #[utoipa::path(post, path = "/v1/chat/completions", tag = "client", operation_id = "create_chat_completion",
@@ -22,7 +22,7 @@ use crate::Edge;
         (String = "text/event-stream")
     ), description = "The answer as the provider gave it")))]
 pub(crate) async fn chat(
-    State(edge): State<Arc<Edge>>,
+    State(edge): State<Arc<ClientEdge>>,
     Extension(call_id): Extension<CallId>,
     request: Request,
 ) -> Result<Response, ClientError> {

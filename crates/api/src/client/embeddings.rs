@@ -11,7 +11,7 @@ use domain::CallId;
 use relay::Format;
 
 use super::{relayed::relayed, respond::ClientError};
-use crate::Edge;
+use crate::ClientEdge;
 
 /// Turns texts or tokens into vectors, as numbers or in base64.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "client", operation_id = "create_embedding",
@@ -19,7 +19,7 @@ use crate::Edge;
         example = json!({"model": "text-embedding-3-small", "input": ["Hello!", "Good-bye!"]})),
     responses((status = 200, body = serde_json::Value, description = "The vectors as the provider gave them")))]
 pub(crate) async fn embed(
-    State(edge): State<Arc<Edge>>,
+    State(edge): State<Arc<ClientEdge>>,
     Extension(call_id): Extension<CallId>,
     request: Request,
 ) -> Result<Response, ClientError> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use wire::openai_chat::error::ErrorCode;
 
 use super::{auth, respond::ClientError};
-use crate::Edge;
+use crate::ClientEdge;
 
 /// A model, as OpenAI's clients read it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,7 +48,7 @@ impl Model {
 #[utoipa::path(get, path = "/v1/models", tag = "client", operation_id = "list_models",
     responses((status = 200, description = "The models", body = ModelList)))]
 pub(crate) async fn list(
-    State(edge): State<Arc<Edge>>,
+    State(edge): State<Arc<ClientEdge>>,
     request: Request,
 ) -> Result<Json<ModelList>, ClientError> {
     let models = served(&edge, request)?;
@@ -60,7 +60,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The model; it may hold slashes")),
     responses((status = 200, description = "The model", body = Model)))]
 pub(crate) async fn read(
-    State(edge): State<Arc<Edge>>,
+    State(edge): State<Arc<ClientEdge>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
@@ -69,7 +69,7 @@ pub(crate) async fn read(
 
 /// Reads one model whose name holds slashes that the client did not escape.
 pub(crate) async fn read_slashed(
-    State(edge): State<Arc<Edge>>,
+    State(edge): State<Arc<ClientEdge>>,
     id: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
@@ -77,7 +77,7 @@ pub(crate) async fn read_slashed(
 }
 
 fn find(
-    edge: &Edge,
+    edge: &ClientEdge,
     id: Result<String, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
@@ -97,7 +97,7 @@ fn find(
     )
 }
 
-fn served(edge: &Edge, request: Request) -> Result<Vec<ModelName>, ClientError> {
+fn served(edge: &ClientEdge, request: Request) -> Result<Vec<ModelName>, ClientError> {
     let (parts, _) = request.into_parts();
     let caller = auth::caller(edge, &parts)?;
     Ok(edge.relay.models(&caller.group, caller.models.as_deref()))

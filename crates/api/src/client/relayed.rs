@@ -7,13 +7,13 @@ use wire::openai_chat::error::ErrorCode;
 
 use super::{auth, respond::ClientError};
 use crate::{
-    Edge,
+    ClientEdge,
     extract::body::{self, BodyError},
 };
 
 /// Relays a request of that format.
 pub(super) async fn relayed(
-    edge: &Edge,
+    edge: &ClientEdge,
     format: Format,
     call_id: CallId,
     request: Request,

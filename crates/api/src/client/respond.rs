@@ -1,5 +1,7 @@
 //! Answers to API clients: this file alone makes their errors.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -24,6 +26,11 @@ impl ClientError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { code, status, message: message.into(), param: None, retry: Retry::Unsaid, rates: None }
+    }
+
+    /// To be sent again after so long.
+    pub(crate) fn after(self, pause: Duration) -> Self {
+        Self { retry: Retry::After(pause), ..self }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use domain::{
     Refusal, account::AccountRefusal, api_token::ApiTokenRefusal, budget::BudgetRefusal,
-    channel::ChannelRefusal, group::GroupRefusal, login::LoginRefusal, price_list::PriceListRefusal,
-    session::SessionRefusal, settings::SettingsRefusal, user::UserRefusal,
+    channel::ChannelRefusal, group::GroupRefusal, journal::JournalRefusal, login::LoginRefusal,
+    node::NodeRefusal, price_list::PriceListRefusal, session::SessionRefusal, settings::SettingsRefusal,
+    user::UserRefusal,
 };
 use eventlog::{ExecuteError, Fault};
 
@@ -51,7 +52,9 @@ refusals!(
     BudgetRefusal,
     ChannelRefusal,
     GroupRefusal,
+    JournalRefusal,
     LoginRefusal,
+    NodeRefusal,
     PriceListRefusal,
     SessionRefusal,
     SettingsRefusal,
@@ -110,6 +113,9 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::Session(SessionRefusal::Ended) => Code::SessionEnded,
         Refusal::Session(SessionRefusal::Exists) => Code::AlreadyExists,
         Refusal::Session(SessionRefusal::Superseded) => Code::NotAllowed,
+        Refusal::Node(NodeRefusal::Unknown) => Code::NotFound,
+        Refusal::Node(NodeRefusal::Name(_)) => Code::InvalidValue,
+        Refusal::Node(NodeRefusal::Revoked) | Refusal::Journal(JournalRefusal::Foreign) => Code::Forbidden,
         Refusal::Taken { .. } => Code::NameTaken,
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
 use super::fixture::{Answered, Condition, MODEL, Node, node, node_with, patient};
@@ -216,4 +218,19 @@ async fn a_model_that_is_only_chatted_with_is_not_embedded() {
         let answered = node.ask("POST", path).bearer(&key).json(body).await_answer().await;
         assert_eq!((answered.status.as_u16(), answered.code().as_str()), (404, "model_not_found"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_by_a_node_that_would_not_know_who_was_revoked() {
+    let node = node().await;
+    let (key, _) = token(&node, json!({"name": "t"})).await;
+    assert_eq!(chat(&node, &key).await.status, 200);
+    node.heard.store(false, Ordering::SeqCst);
+    let refused = chat(&node, &key).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
+    assert_eq!(refused.header("retry-after"), "5");
+    // Whoever has no key is told no more than that either.
+    assert_eq!(chat(&node, "sk-nobody").await.status, 503);
+    node.heard.store(true, Ordering::SeqCst);
+    assert_eq!(chat(&node, &key).await.status, 200);
 }

@@ -3,9 +3,12 @@
 mod ask;
 mod ports;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
+    },
+    time::Duration,
 };
 
 use axum::Router;
@@ -15,15 +18,21 @@ use domain::{
     user::{Role, User, UserCommand},
 };
 use eventlog::{Command, EventLog, LogOptions, MasterKey, Metadata, Sealer};
-use ledger::accounts::{self, Accounts};
+use ledger::{
+    Bank, BankOptions,
+    accounts::{self, Accounts},
+};
 use projections::{Calls, ControlModels, Directory};
 use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use self::ports::{Counting, Generous, Hands, Known, START_US, Silent};
+use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent, Told};
 pub(crate) use self::{ask::Answered, ports::Condition};
-use crate::{Edge, EdgeLimits, Ids, Metrics, Setup, SignIn, Tails, key, router, subject};
+use crate::{
+    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Nodes, Setup, SignIn, Tails, client_router, control_router,
+    key, router, subject,
+};
 
 /// A secret that must never be seen again.
 pub(super) const UPSTREAM_KEY: &str = "upstream-secret-0123456789";
@@ -39,7 +48,17 @@ pub(super) struct Person {
 /// The node, and whoever is known there.
 pub(super) struct Node {
     pub(super) router: Router,
+    /// What it would answer if it carried calls alone.
+    pub(super) clients: Router,
+    /// What it would answer if it carried none.
+    pub(super) others: Router,
+    /// Whether it hears of revoked keys.
+    pub(super) heard: Arc<AtomicBool>,
     pub(super) log: EventLog,
+    /// The ledger that other nodes lean on.
+    pub(super) bank: Bank,
+    /// What they say of channels.
+    pub(super) told: Arc<Told>,
     pub(super) directory: Arc<Directory>,
     pub(super) clock: Arc<Hands>,
     pub(super) ids: Arc<Counting>,
@@ -65,6 +84,41 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
     node_of(health, limits, Setup::done()).await
 }
 
+fn relay(
+    directory: &Arc<Directory>,
+    providers: &Arc<Providers>,
+    clock: &Arc<Hands>,
+    tasks: &TaskTracker,
+) -> Arc<Relay> {
+    let ports = Ports {
+        ledger: Arc::new(Generous),
+        directory: Arc::new(Known(directory.clone(), providers.clone())),
+        clock: clock.clone(),
+        keeper: Arc::new(Generous),
+    };
+    Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap()
+}
+
+fn client_edge(
+    (directory, relay, ids, clock): (Arc<Directory>, Arc<Relay>, Arc<Counting>, Arc<Hands>),
+    heard: Arc<AtomicBool>,
+    health: Condition,
+    limits: EdgeLimits,
+) -> Arc<ClientEdge> {
+    Arc::new(ClientEdge {
+        directory,
+        freshness: Arc::new(Heard(heard)),
+        relay,
+        ids,
+        clock,
+        health: Arc::new(health),
+        metrics: Metrics::new(Box::new(Silent)),
+        metrics_key: None,
+        cors_origins: vec!["https://app.example".parse().unwrap()],
+        limits,
+    })
+}
+
 pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(START_US)));
@@ -81,14 +135,7 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     tasks.spawn(directory.clone().follow(log.clone()));
     let ids = Arc::new(Counting(AtomicU64::new(1)));
     let providers = Arc::new(Providers::builtin().unwrap());
-    let known = Arc::new(Known(directory.clone(), providers.clone()));
-    let ports = Ports {
-        ledger: Arc::new(Generous),
-        directory: known,
-        clock: clock.clone(),
-        keeper: Arc::new(Generous),
-    };
-    let relay = Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap();
+    let relay = relay(&directory, &providers, &clock, &tasks);
     let root = person(&log, ids.as_ref(), Role::Root).await;
     let admin = person(&log, ids.as_ref(), Role::Admin).await;
     let auditor = person(&log, ids.as_ref(), Role::Auditor).await;
@@ -99,26 +146,33 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     let calls = Calls::load(&log).await.unwrap();
     tasks.spawn(calls.clone().follow(log.clone()));
     let stopping = CancellationToken::new();
-    let edge = Edge {
+    let heard = Arc::new(AtomicBool::new(true));
+    let bank_options = BankOptions { recall_max: Duration::from_mins(1), ..BankOptions::new(clock.clone()) };
+    let bank = Bank::open(log.clone(), bank_options).await.unwrap();
+    let told = Arc::new(Told::default());
+    let common = (directory.clone(), relay, ids.clone(), clock.clone());
+    let client = client_edge(common, heard.clone(), health, limits);
+    let (sign_in, tails, nodes) = (SignIn::default(), Tails::default(), Nodes::default());
+    let edge = Arc::new(Edge {
+        client,
         log: log.clone(),
-        directory: directory.clone(),
         calls,
-        relay,
         providers,
-        ids: ids.clone(),
-        clock: clock.clone(),
-        health: Arc::new(health),
-        metrics: Metrics::new(Box::new(Silent)),
-        metrics_key: None,
-        sign_in: SignIn::default(),
-        tails: Tails::default(),
-        cors_origins: vec!["https://app.example".parse().unwrap()],
+        sign_in,
+        tails,
+        ledger: Arc::new(bank.clone()),
+        keeper: told.clone(),
+        nodes,
         setup,
         stopping: stopping.clone(),
-        limits,
-    };
+    });
     Node {
-        router: router(edge),
+        router: router(&edge),
+        clients: client_router(&edge.client),
+        others: control_router(&edge),
+        heard,
+        bank,
+        told,
         log,
         directory,
         clock,

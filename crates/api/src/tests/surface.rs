@@ -1,5 +1,8 @@
 //! What every answer has: origins, compression, the documentation page.
 
+use axum::{body::Body, http::Request};
+use tower::ServiceExt;
+
 use super::fixture::node;
 
 #[tokio::test]
@@ -53,4 +56,25 @@ async fn the_documentation_page_needs_no_network() {
     assert!(seen >= 3, "{html}");
     let start = node.ask("GET", "/api/docs/swagger-initializer.js").await_answer().await;
     assert!(String::from_utf8(start.body).unwrap().contains("/api/openapi.json"));
+}
+
+#[tokio::test]
+async fn a_node_of_one_role_answers_what_is_of_that_role() {
+    let node = node().await;
+    for (method, path, of_clients, of_others) in [
+        ("GET", "/v1/models", 401, 404),
+        ("POST", "/v1/chat/completions", 401, 404),
+        ("GET", "/api/v1/me", 404, 401),
+        ("GET", "/api/openapi.json", 404, 200),
+        ("GET", "/livez", 200, 200),
+        ("GET", "/readyz", 200, 200),
+        ("GET", "/metrics", 200, 200),
+    ] {
+        for (router, status) in [(&node.clients, of_clients), (&node.others, of_others)] {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+            assert!(answer.headers().contains_key("x-request-id"), "{method} {path}");
+        }
+    }
 }

@@ -6,9 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{AccountId, Nanos, account::AccountRefusal};
-use eventlog::Heads;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use crate::{port::GrantError, step::Shortage};
 
@@ -31,10 +29,8 @@ pub(super) struct Denials(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     by_account: HashMap<AccountId, Denial>,
-    /// The log's head, and how far the log was heeded; without them nothing can be relied upon.
-    log: Option<(watch::Receiver<Heads>, u64)>,
-    /// How many questions are on their way to the ledger.
-    asking: usize,
+    /// How far the log was heeded; where it is not heeded nothing can be relied upon.
+    heeded: Option<u64>,
     /// How often something was said that may have made a refusal untrue.
     raised: u64,
 }
@@ -46,20 +42,9 @@ pub(super) struct Asking<'a> {
 }
 
 impl Denials {
-    /// Everything that the log says is heeded from here on.
-    pub(super) fn follow(&self, heads: watch::Receiver<Heads>, heeded: u64) {
-        self.0.lock().log = Some((heads, heeded));
-    }
-
     #[cfg(test)]
-    pub(super) fn is_up_to_date(&self) -> bool {
-        self.0.lock().log.as_ref().is_some_and(|(heads, heeded)| heads.borrow().ledger <= *heeded)
-    }
-
-    /// Whether it matters what the log says.
-    pub(super) fn matter(&self) -> bool {
-        let kept = self.0.lock();
-        kept.asking > 0 || !kept.by_account.is_empty()
+    pub(super) fn is_up_to_date(&self, head: u64) -> bool {
+        self.0.lock().heeded.is_some_and(|heeded| head <= heeded)
     }
 
     /// Of these accounts more may be had than was; of all where it is not known of which. That is all up to `heeded`.
@@ -76,16 +61,13 @@ impl Denials {
                 kept.by_account.clear();
             }
         }
-        if let Some((_, known)) = &mut kept.log {
-            *known = heeded;
-        }
+        kept.heeded = Some(heeded);
     }
 
-    /// Why `floor` cannot be had on one of these accounts, where that is known.
-    pub(super) fn of(&self, short: &[Shortage], floor: Nanos, now_ms: u64) -> Option<GrantError> {
+    /// Why `floor` cannot be had on one of these accounts, where that is known while the log is at `head`.
+    pub(super) fn of(&self, short: &[Shortage], floor: Nanos, head: u64, now_ms: u64) -> Option<GrantError> {
         let kept = self.0.lock();
-        let (heads, heeded) = kept.log.as_ref()?;
-        if heads.borrow().ledger > *heeded {
+        if kept.heeded.is_none_or(|heeded| heeded < head) {
             return None;
         }
         short.iter().find_map(|Shortage { account_id, .. }| {
@@ -97,9 +79,7 @@ impl Denials {
 
     /// A question goes to the ledger.
     pub(super) fn asking(&self) -> Asking<'_> {
-        let mut kept = self.0.lock();
-        kept.asking += 1;
-        Asking { denials: self, raised: kept.raised }
+        Asking { denials: self, raised: self.0.lock().raised }
     }
 }
 
@@ -113,7 +93,7 @@ impl Asking<'_> {
         now_ms: u64,
     ) {
         let mut kept = self.denials.0.lock();
-        if kept.log.is_none() || kept.raised != self.raised {
+        if kept.heeded.is_none() || kept.raised != self.raised {
             return;
         }
         if kept.by_account.len() >= DENIALS_MAX {
@@ -123,11 +103,5 @@ impl Asking<'_> {
             let until_ms = now_ms.saturating_add(DENIAL_MS);
             kept.by_account.insert(account_id, Denial { refusal: refusal.clone(), needed, until_ms });
         }
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.denials.0.lock().asking -= 1;
     }
 }

@@ -124,7 +124,7 @@ impl Node {
     }
 
     fn denied(&self, short: &[Shortage], floor: Nanos) -> Option<GrantError> {
-        self.lending.denials.of(short, floor, self.clock.boot_ms())
+        self.lending.denials.of(short, floor, self.port.head(), self.clock.boot_ms())
     }
 
     async fn borrow(
@@ -134,6 +134,7 @@ impl Node {
         need: Nanos,
         floor: Nanos,
     ) -> Result<(), GrantError> {
+        self.settle_inherited().await?;
         let ask = |shortage: &Shortage| ScopeAsk {
             account_id: shortage.account_id,
             lease_id: self.clock.lease_id(),

@@ -10,6 +10,7 @@ use super::{
     Node, NodeClock, NodeError, NodeOptions,
     anew::{self, Course, Departure, Unsent},
     durable::Syncer,
+    inherit::{self, Inherited},
     lend::Lending,
     upload::Place,
     write::Inner,
@@ -32,14 +33,17 @@ impl Node {
         port: Arc<dyn LedgerPort>,
         clock: Arc<dyn NodeClock>,
     ) -> Result<Arc<Self>, NodeError> {
+        let unheard = options.unheard;
         let mut replay = Replay::default();
         let mut journal = Journal::open(options.journal(), |_, record| replay.take(record))?;
         let leases_of = journal.id();
-        let known = port.cursor(leases_of).await?;
+        let known = inherit::standing(&journal, &*port, unheard).await?;
         let endings = replay.endings(&options.boot_id, clock.wall());
         let stood = stand(&mut journal, known, &endings, &*clock)?;
         let ingested = if stood.reader.is_some() { known.cursor.seq } else { 0 };
         journal.came_home(ingested, known.log_id);
+        let inherited = Inherited { from: leases_of, into: journal.id() };
+        let inherited = stood.holds_leases.then_some(inherited);
         let inner = Arc::new(Mutex::new(Inner::start(journal, options.boot_id, clock.wall())?));
         let node = Arc::new(Self {
             syncer: Arc::new(Syncer::new(Arc::clone(&inner), options.sync)),
@@ -48,18 +52,13 @@ impl Node {
             port,
             clock,
             broken: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+            inherited: tokio::sync::Mutex::new(inherited),
             lending: Lending::new(options.recall_max),
             ingested: watch::Sender::new(ingested),
             hurry: Notify::new(),
         });
-        node.upload().await?;
-        if stood.holds_leases {
-            // Only now: a lease that is given back before its charges have arrived would make them late.
-            for (account_id, lease_id) in node.port.open_leases(leases_of).await? {
-                node.inner.lock().write(Record::Close { account_id, lease_id })?;
-            }
-        }
-        node.upload().await?;
+        node.begin(unheard).await?;
         Ok(node)
     }
 }

@@ -7,6 +7,7 @@ mod disk;
 mod durable;
 mod extend;
 mod full_disk;
+mod inherit;
 mod lend;
 mod random;
 mod recalled;

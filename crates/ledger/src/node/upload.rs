@@ -74,10 +74,11 @@ impl Node {
     }
 
     pub(super) async fn upload_or_report(&self) {
-        if let Err(error) = self.upload().await {
-            let journal_id = self.journal_id();
-            tracing::error!(%error, %journal_id, "the journal was not brought home; trying again");
-        }
+        let came = match self.upload().await {
+            Ok(()) => self.give_back_inherited().await,
+            Err(error) => Err(error),
+        };
+        self.report_home(&came);
     }
 
     pub(super) fn tidy(&self) {

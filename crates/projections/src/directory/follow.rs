@@ -37,13 +37,7 @@ impl Directory {
             if events.is_empty() {
                 return Ok(());
             }
-            let (taken, position) = {
-                let mut state = self.state.write();
-                (state.take(&events), state.position())
-            };
-            // Told even where a later event cannot be read: what came before it holds.
-            self.positions.send_replace(position);
-            taken?;
+            self.take(&events)?;
         }
     }
 }

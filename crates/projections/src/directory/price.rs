@@ -5,7 +5,7 @@ use domain::{
     price::{Pinned, PriceSource, catalogue},
 };
 
-use super::Directory;
+use super::{Directory, Moment};
 
 /// How much a model takes and gives, where that is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +23,8 @@ impl Directory {
         self.priced_at(model, group).map(|(_, pinned, limits)| (pinned, limits))
     }
 
-    /// The same, and the `control` position at which it is so: both of one moment, since audits price the call anew.
-    pub fn priced_at(&self, model: &ModelName, group: &GroupName) -> Option<(u64, Pinned, Limits)> {
+    /// The same, and the moment at which it is so: both of one, since audits price the call anew.
+    pub fn priced_at(&self, model: &ModelName, group: &GroupName) -> Option<(Moment, Pinned, Limits)> {
         let known = catalogue::find(model.as_str());
         let limits = known.as_ref().map_or_else(Limits::default, |known| Limits {
             input_tokens_max: known.input_tokens_max,
@@ -36,6 +36,6 @@ impl Directory {
             .own_price(model)
             .or_else(|| known.map(|known| (known.price, PriceSource::default())))
             .or_else(|| state.default_price())?;
-        Some((state.position(), Pinned { price: price.into(), source, ratio }, limits))
+        Some((state.moment(), Pinned { price: price.into(), source, ratio }, limits))
     }
 }

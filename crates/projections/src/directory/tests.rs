@@ -1,6 +1,7 @@
 //! The directory beside its tables, and on its own.
 
 mod equal;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -104,7 +105,7 @@ async fn the_operators_price_goes_before_the_catalogues_and_the_default_comes_la
     assert_eq!(pinned.source, PriceSource::Builtin { edition: EDITION.into() });
     assert_eq!((pinned.ratio, limits.input_tokens_max), (Ratio::ONE, known.input_tokens_max));
     assert_eq!(directory.price(&unknown, &default), None);
-    assert_eq!(directory.priced_at(&known_name, &default).unwrap().0, directory.position());
+    assert_eq!(directory.priced_at(&known_name, &default).unwrap().0, directory.moment());
 
     let values = SettingsValues { default_price: Some(price(3)), ..SettingsValues::default() };
     let change = SettingsCommand::Change(Box::new(values));
@@ -167,5 +168,5 @@ async fn a_hole_in_the_log_is_a_fault_and_what_came_before_it_holds() {
     let mut state = State::default();
     let fault = state.take(&events);
     assert!(matches!(fault, Err(StoreError::Hole { log: Log::Control, expected: 2, found: 3 })), "{fault:?}");
-    assert_eq!((state.position(), state.channels().len()), (1, 1));
+    assert_eq!((state.place().position, state.channels().len()), (1, 1));
 }

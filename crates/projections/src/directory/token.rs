@@ -1,15 +1,21 @@
 //! A token as calls need it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use domain::{
     AccountId, ApiTokenId, CallLimits, GroupName, ModelName, TimeStamp, UserId,
-    api_token::{HashedKey, Network},
+    api_token::{ApiTokenSpec, HashedKey, Network},
 };
 
 use crate::tokens::{TokenRow, TokenState};
 
-/// A token that was not revoked, read once so that no call has to.
+/// A token that was not revoked, read once so that no call has to. There may be a million of them: what people call it
+/// is left to the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenEntry {
     /// Names it.
@@ -32,14 +38,19 @@ pub struct TokenEntry {
     pub limits: CallLimits,
     /// Whether it admits calls.
     pub state: TokenState,
+    /// The hash of the key that it has now; none where the text is no SHA-256, which then matches no key.
+    sha256: Option<[u8; 32]>,
 }
 
 impl From<&TokenRow> for TokenEntry {
     fn from(row: &TokenRow) -> Self {
         let spec = &row.spec;
         // What is no network admits nobody; the decision let none in.
-        let networks =
-            |listed: &BTreeSet<String>| listed.iter().filter_map(|text| Network::parse(text)).collect();
+        let networks = |listed: &BTreeSet<String>| {
+            let mut networks: Vec<Network> = listed.iter().filter_map(|text| Network::parse(text)).collect();
+            networks.sort_unstable();
+            networks.into()
+        };
         Self {
             token_id: row.token_id,
             user_id: spec.user_id,
@@ -51,7 +62,73 @@ impl From<&TokenRow> for TokenEntry {
             group: spec.group.clone(),
             limits: spec.limits.unwrap_or(CallLimits::NONE),
             state: row.state,
+            sha256: sha256(&row.key),
         }
+    }
+}
+
+impl TokenEntry {
+    /// The hash of the key that it has now.
+    pub(super) const fn sha256(&self) -> Option<&[u8; 32]> {
+        self.sha256.as_ref()
+    }
+
+    /// The row that says the same, for the next event to change. Names are not among it.
+    pub(super) fn row(&self) -> TokenRow {
+        let written = |networks: &[Network]| networks.iter().map(ToString::to_string).collect();
+        let spec = ApiTokenSpec {
+            name: String::new(),
+            user_id: self.user_id,
+            account_id: self.account_id,
+            limit_account_id: self.limit_account_id,
+            models: self.models.as_deref().cloned(),
+            allowed_ips: self.networks.as_deref().map(written),
+            expires_at: self.expires_at,
+            group: self.group.clone(),
+            limits: (!self.limits.is_none()).then_some(self.limits),
+        };
+        let sha256 = self.sha256.map(written_hash).unwrap_or_default();
+        let key = HashedKey { sha256, hint: String::new() };
+        TokenRow { token_id: self.token_id, spec, key, state: self.state }
+    }
+}
+
+/// A token that is found by the hash of its key, which so stands in one place only.
+#[derive(Debug)]
+pub(super) struct ByKey(Arc<TokenEntry>);
+
+/// Never looked up: what has no hash is not kept by it.
+const NO_HASH: [u8; 32] = [0; 32];
+
+impl ByKey {
+    /// None where no key has its hash.
+    pub(super) fn of(entry: &Arc<TokenEntry>) -> Option<Self> {
+        entry.sha256.is_some().then(|| Self(Arc::clone(entry)))
+    }
+
+    pub(super) fn entry(&self) -> Arc<TokenEntry> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Borrow<[u8; 32]> for ByKey {
+    fn borrow(&self) -> &[u8; 32] {
+        self.0.sha256.as_ref().unwrap_or(&NO_HASH)
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sha256 == other.0.sha256
+    }
+}
+
+impl Eq for ByKey {}
+
+impl Hash for ByKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let hash: &[u8; 32] = self.borrow();
+        hash.hash(state);
     }
 }
 
@@ -71,4 +148,9 @@ pub(super) fn sha256(key: &HashedKey) -> Option<[u8; 32]> {
 
 fn digit(hex: u8) -> Option<u8> {
     u8::try_from(char::from(hex).to_digit(16)?).ok()
+}
+
+fn written_hash(hash: [u8; 32]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16);
+    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
 }

@@ -14,6 +14,9 @@ use crate::{
     upstream::UpstreamError,
 };
 
+/// When to come again where no money can be set aside: by then a node that was cut off may be heard again.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// Why there is no answer. Its text is for the client; it names no channel and no key.
 #[derive(Debug, Error)]
 pub enum CallError {
@@ -139,6 +142,7 @@ impl CallError {
             Self::RateLimited { retry_after: Some(pause) } | Self::Resting { retry_after: pause } => {
                 Retry::After(*pause)
             }
+            Self::Unavailable => Retry::After(UNAVAILABLE_PAUSE),
             _ => Retry::Unsaid,
         }
     }

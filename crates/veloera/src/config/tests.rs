@@ -5,7 +5,7 @@ use std::path::Path;
 use ledger::JournalSync;
 use tempfile::TempDir;
 
-use super::{Config, ConfigError, Flags, LogFormat};
+use super::{Config, ConfigError, Flags, LogFormat, Role};
 use crate::environment::Environment;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -63,6 +63,8 @@ fn a_bad_value_is_named_with_what_would_be_right() {
         ("log_format", "xml"),
         ("idle_timeout_ms", "0"),
         ("role", "boss"),
+        ("control_url", "control"),
+        ("stale_callers_ms", "0"),
         ("cors_origins", "app.example"),
         ("journal_sync", "never"),
         ("journal_bytes_max", "4096"),
@@ -88,4 +90,24 @@ fn origins_of_web_pages_are_listed_with_commas() {
 fn a_file_that_was_named_must_be_there() {
     let error = Config::read(Some(Path::new("/none.toml")), Environment::default(), Flags::default());
     assert!(matches!(error, Err(ConfigError::File { .. })));
+}
+
+#[test]
+fn a_relay_node_has_control_nodes_and_no_database_and_no_other_has() {
+    let read =
+        |variables: &[(&str, &str)]| Config::read(None, environment(variables), Flags::default()).unwrap();
+    let control = ("control_url", "http://127.0.0.1:1,https://b.example");
+    let config = read(&[("role", "relay"), control, ("join_token", "t")]);
+    assert_eq!((config.role, config.stale_callers_ms), (Role::Relay, 60_000));
+    assert!(config.control_nodes().unwrap().is_some());
+    assert_eq!(read(&[("role", "control")]).control_nodes().unwrap(), None);
+    for (variables, named) in [
+        (&[("role", "relay")][..], "control_url"),
+        (&[("role", "relay"), control, ("database_url", "sqlite:a.db")], "database_url"),
+        (&[control], "control_url"),
+        (&[("role", "control"), ("join_token", "t")], "join_token"),
+    ] {
+        let error = read(variables).control_nodes().unwrap_err();
+        assert!(error.to_string().contains(named), "{variables:?}: {error}");
+    }
 }

@@ -1,26 +1,27 @@
-//! The parts of one process, built in the order in which they need one another.
+//! The parts of a process that has the database, built in the order in which they need one another.
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{Edge, EdgeLimits, Metrics, Setup, SignIn, Tails};
-use domain::JournalId;
-use eventlog::{EventLog, Sealer};
-use ledger::{Bank, BankOptions, Node, NodeOptions};
+use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
+use eventlog::{
+    Clock, EventLog, Sealer,
+    bus::{Nats, Publisher, Standings},
+};
+use ledger::{Bank, BankOptions, Unheard};
 use projections::{Calls, Directory};
-use relay::{Ports, Providers, Relay, RelayConfig};
+use relay::{ChannelKeeper, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::log_options;
+use super::{log_options, work::Work};
 use crate::{
-    config::Config,
+    config::{Config, NatsUrl},
     data_dir::DataDir,
-    environment::{Machine, boot_id},
+    environment::Machine,
     health::NodeHealth,
     keeper::Keeper,
-    metrics::NodeMetrics,
-    ports::{NodeLedger, ReadModels},
+    metrics::{History, NodeMetrics},
+    ports::{NodeLedger, ReadModels, WithTheLog},
 };
 
 /// How far the clocks of machines may be apart, in milliseconds.
@@ -30,18 +31,21 @@ const DRIFT_MS: u64 = 60_000;
 pub(crate) struct Parts {
     pub(crate) log: EventLog,
     pub(crate) directory: Arc<Directory>,
-    pub(super) node: Arc<Node>,
+    pub(super) work: Work,
     calls: Arc<Calls>,
     relay: Arc<Relay>,
     providers: Arc<Providers>,
-    /// Calls whose clients have gone.
-    pub(super) tasks: TaskTracker,
-    /// Told when no more calls are taken.
-    pub(super) stopping: CancellationToken,
-    /// Told when every call has ended.
-    pub(super) followers_stop: CancellationToken,
-    pub(super) followers: TaskTracker,
+    bank: Bank,
+    keeper: Arc<dyn ChannelKeeper>,
+    /// How publishing goes, where there is a bus.
+    bus: Option<Standings>,
+    ends: Ends,
+}
+
+/// What comes to its end by itself when nothing else of this is left: one after the other.
+pub(super) struct Ends {
     pub(super) appender: JoinHandle<()>,
+    pub(super) publisher: Option<JoinHandle<()>>,
 }
 
 impl Parts {
@@ -57,102 +61,97 @@ impl Parts {
         let appender = ledger.spawn(appender.run());
         let bank = Bank::open(log.clone(), bank_options(config)).await?;
         let directory = Directory::load(&log).await?;
-        let mut node_options = NodeOptions::new(data_dir.journal(), JournalId(Machine::uuid()), boot_id());
-        node_options.sync = config.journal_sync;
-        node_options.journal_bytes_max = config.journal_bytes_max;
-        node_options.segment_bytes = config.journal_segment_bytes;
-        let node = Node::open(node_options, Arc::new(bank.clone()), Arc::new(Machine)).await?;
+        let port = Arc::new(bank.clone());
+        let work = Work::begin(config, data_dir, port, Unheard::Fails, ledger).await?;
         let calls = Calls::load(&log).await?;
-        let (tasks, followers, followers_stop) =
-            (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
-        let stop = || followers_stop.clone().cancelled_owned();
-        followers.spawn_on(Arc::clone(&node).run(stop()), ledger);
-        followers.spawn_on(until(stop(), Arc::clone(&node).heed(log.clone())), ledger);
-        followers.spawn_on(until(stop(), Arc::clone(&node).answer_recalls()), ledger);
-        let local = Arc::clone(&node);
-        followers.spawn_on(until(stop(), bank.tend(move |journal| local.journal_id() == journal)), ledger);
-        let following = Arc::clone(&directory).follow(log.clone());
-        followers.spawn_on(until(stop(), following), control);
-        followers.spawn_on(until(stop(), Arc::clone(&calls).follow(log.clone())), control);
+        let (local, tended) = (Arc::clone(&work.node), bank.clone());
+        work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
+        work.follow(control, Arc::clone(&directory).follow(log.clone()));
+        work.follow(control, Arc::clone(&calls).follow(log.clone()));
+        let (bus, publisher) = publish(config, &log, control).await?;
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
-        followers.spawn_on(until(stop(), reports.keep(log.clone())), control);
-        let ports = Ports {
-            ledger: Arc::new(NodeLedger(Arc::clone(&node))),
-            directory: Arc::new(models),
-            clock: Arc::new(Machine),
-            keeper: Arc::new(keeper),
-        };
-        let relay = Relay::new(ports, relay_config(config), tasks.clone())?;
-        Ok(Self {
-            log,
-            directory,
-            node,
-            calls,
-            relay,
-            providers,
-            tasks,
-            stopping: CancellationToken::new(),
-            followers_stop,
-            followers,
-            appender,
-        })
+        let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
+        work.follow(control, reports.keep(log.clone()));
+        let relay =
+            Relay::new(ports(&work, models, Arc::clone(&keeper)), relay_config(config), work.tasks.clone())?;
+        let ends = Ends { appender, publisher };
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, ends })
     }
 
-    pub(super) fn edge(&self, config: &Config, setup: Setup) -> Edge {
-        Edge {
-            log: self.log.clone(),
+    pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
+        let node = Arc::clone(&self.work.node);
+        let (log, calls, bus) = (self.log.clone(), Arc::clone(&self.calls), self.bus.clone());
+        let history = History { log, calls, bus };
+        let client = ClientEdge {
             directory: Arc::clone(&self.directory),
-            calls: Arc::clone(&self.calls),
+            freshness: Arc::new(WithTheLog),
             relay: Arc::clone(&self.relay),
-            providers: Arc::clone(&self.providers),
             ids: Arc::new(Machine),
             clock: Arc::new(Machine),
             health: Arc::new(NodeHealth {
                 log: self.log.clone(),
-                node: Arc::clone(&self.node),
+                node: Arc::clone(&node),
                 directory: Arc::clone(&self.directory),
                 calls: Arc::clone(&self.calls),
+                bus: self.bus.clone(),
             }),
             metrics: Metrics::new(Box::new(NodeMetrics {
-                log: self.log.clone(),
-                node: Arc::clone(&self.node),
+                node,
                 directory: Arc::clone(&self.directory),
-                calls: Arc::clone(&self.calls),
                 relay: Arc::clone(&self.relay),
+                history: Some(history),
+                freshness: None,
             })),
             metrics_key: config.metrics_key.clone(),
+            cors_origins: config.cors_origins.clone(),
+            limits: EdgeLimits::default(),
+        };
+        Arc::new(Edge {
+            client: Arc::new(client),
+            log: self.log.clone(),
+            calls: Arc::clone(&self.calls),
+            providers: Arc::clone(&self.providers),
             sign_in: SignIn::default(),
             setup,
             tails: Tails::default(),
-            stopping: self.stopping.clone(),
-            cors_origins: config.cors_origins.clone(),
-            limits: EdgeLimits::default(),
-        }
+            ledger: Arc::new(self.bank.clone()),
+            keeper: Arc::clone(&self.keeper),
+            nodes: Nodes::default(),
+            stopping: self.work.stopping.clone(),
+        })
     }
 
-    /// Lets go of everything else, so that the appender comes to its end.
-    pub(super) fn into_appender(self) -> JoinHandle<()> {
-        self.appender
-    }
-
-    /// Resolves with `stop`, and tells the rest that it did.
-    pub(super) fn stop_after<S>(&self, stop: S) -> impl Future<Output = ()> + Send + use<S>
-    where
-        S: Future<Output = ()> + Send,
-    {
-        let stopping = self.stopping.clone();
-        async move {
-            stop.await;
-            stopping.cancel();
-        }
+    /// What is to be ended, and what then ends by itself.
+    pub(super) fn into_work(self) -> (Work, Ends) {
+        (self.work, self.ends)
     }
 }
 
-async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = stop => {}
-        () = work => {}
+/// Has what is appended told to relay nodes, where there is a bus.
+async fn publish(
+    config: &Config,
+    log: &EventLog,
+    on: &Handle,
+) -> anyhow::Result<(Option<Standings>, Option<JoinHandle<()>>)> {
+    let Some(nats) = nats(config, log.sealer()).await? else { return Ok((None, None)) };
+    let clock: Arc<dyn Clock> = Arc::new(Machine);
+    let publisher = Publisher::new(&nats, log, &clock);
+    Ok((Some(publisher.standings()), Some(on.spawn(publisher.run()))))
+}
+
+/// The bus between nodes, where there is one. It may well be away now.
+pub(super) async fn nats(config: &Config, sealer: &Sealer) -> anyhow::Result<Option<Nats>> {
+    let Some(NatsUrl(urls)) = &config.nats_url else { return Ok(None) };
+    Ok(Some(Nats::connect(urls, sealer.clone()).await.context("nats_url")?))
+}
+
+pub(super) fn ports(work: &Work, models: ReadModels, keeper: Arc<dyn ChannelKeeper>) -> Ports {
+    Ports {
+        ledger: Arc::new(NodeLedger(Arc::clone(&work.node))),
+        directory: Arc::new(models),
+        clock: Arc::new(Machine),
+        keeper,
     }
 }
 
@@ -169,7 +168,7 @@ fn bank_options(config: &Config) -> BankOptions {
     BankOptions { grace_ms, ..BankOptions::new(Arc::new(Machine)) }
 }
 
-fn relay_config(config: &Config) -> RelayConfig {
+pub(super) fn relay_config(config: &Config) -> RelayConfig {
     RelayConfig {
         first_byte_timeout_ms: config.first_byte_timeout_ms,
         idle_timeout_ms: config.idle_timeout_ms,

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::build::Parts;
+use super::{build::Ends, work::Work};
 use crate::config::Config;
 
 /// How long a pool's last threads may take.
 pub(super) const POOL_MAX: Duration = Duration::from_secs(2);
 /// How long the journal may take to come home.
 const HOME_MAX: Duration = Duration::from_secs(10);
+/// How long the last events may take to be told.
+const TOLD_MAX: Duration = Duration::from_secs(3);
 
 /// Resolves when the process is asked to end.
 pub(super) fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
@@ -28,35 +30,44 @@ pub(super) fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
 pub(super) async fn in_order(
     config: &Config,
     server: impl Future<Output = anyhow::Result<()>>,
-    parts: Parts,
+    work: &Work,
 ) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.drain_timeout_ms);
     let overdue = async {
-        parts.stopping.cancelled().await;
+        work.stopping.cancelled().await;
         tokio::time::sleep(drain).await;
     };
     tokio::select! {
         served = server => served?,
-        () = overdue => tracing::warn!(open = parts.node.open_calls(), "some calls did not end in time"),
+        () = overdue => tracing::warn!(open = work.node.open_calls(), "some calls did not end in time"),
     }
-    parts.tasks.close();
-    if tokio::time::timeout(drain, parts.tasks.wait()).await.is_err() {
+    work.tasks.close();
+    if tokio::time::timeout(drain, work.tasks.wait()).await.is_err() {
         tracing::warn!(
-            open = parts.node.open_calls(),
+            open = work.node.open_calls(),
             "calls without a client did not end in time: they are settled on what is known of them"
         );
     }
-    parts.followers_stop.cancel();
-    parts.followers.close();
-    if tokio::time::timeout(HOME_MAX, parts.followers.wait()).await.is_err() {
+    work.followers_stop.cancel();
+    work.followers.close();
+    if tokio::time::timeout(HOME_MAX, work.followers.wait()).await.is_err() {
         tracing::warn!(
-            records = parts.node.lag(),
+            records = work.node.lag(),
             "the journal did not come home in time: the next start goes on"
         );
     }
-    if tokio::time::timeout(HOME_MAX, parts.into_appender()).await.is_err() {
-        tracing::warn!("something still holds the log");
-    }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until the log has ended, which it does when nothing holds it any more, and the last of it was told.
+pub(super) async fn log(Ends { appender, publisher }: Ends) {
+    if tokio::time::timeout(HOME_MAX, appender).await.is_err() {
+        tracing::warn!("something still holds the log");
+    }
+    if let Some(publisher) = publisher
+        && tokio::time::timeout(TOLD_MAX, publisher).await.is_err()
+    {
+        tracing::warn!("the last events were not published: another node does, or the next start");
+    }
 }

@@ -15,8 +15,8 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use ledger::{
-    Ask, Cursor, GrantError, IngestError, JournalSync, LedgerPort, Node, NodeClock, NodeOptions, Standing,
-    journal::Framed, record::CallPart, step::Grant,
+    Ask, Cursor, GrantError, IngestError, JournalSync, LedgerPort, News, NewsError, Node, NodeClock,
+    NodeOptions, Standing, journal::Framed, record::CallPart, step::Grant,
 };
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
@@ -59,6 +59,17 @@ impl LedgerPort for Open {
 
     fn recalls(&self, _: JournalId) -> BoxStream<'static, AccountId> {
         stream::pending().boxed()
+    }
+
+    fn head(&self) -> u64 {
+        0
+    }
+
+    fn news(&self, after: Option<u64>) -> BoxFuture<'_, Result<News, NewsError>> {
+        match after {
+            None => future::ready(Ok(News::default())).boxed(),
+            Some(_) => future::pending().boxed(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::{
     Refusal, SessionId, TimeStamp,
+    node::{NodeCommand, NodeKey},
     session::{Session, SessionCommand},
     user::UserCommand,
 };
@@ -97,6 +98,7 @@ impl Things<'_> {
                 id(&node.made("/api/v1/budgets", body).await)
             }
             "/api/v1/sessions/" => self.session().await,
+            "/api/v1/nodes/" => self.node().await,
             "/api/v1/groups/" => {
                 let body = json!({"name": "vip"});
                 // It may be there from the one before.
@@ -121,6 +123,19 @@ impl Things<'_> {
     async fn token(&self) -> String {
         let ask = self.0.ask("POST", "/api/v1/tokens").by(&self.0.ada).json(json!({"name": "t"}));
         id(&ask.await_answer().await.json())
+    }
+
+    async fn node(&self) -> String {
+        let node = self.0;
+        let public_key = NodeKey::new(&hex::encode(node.ids.secret().unwrap())).unwrap();
+        let id = public_key.node_id().to_string();
+        let (stream, enrol) = (id.clone(), NodeCommand::Enrol { name: "relay".into(), public_key });
+        let enrolled = node.log.transact::<_, Refusal, _>(Metadata::default(), move |tx| {
+            Box::pin(async move { tx.decide::<domain::node::Node, Refusal>(&stream, enrol).await })
+        });
+        enrolled.await.unwrap();
+        node.caught_up().await;
+        id
     }
 
     async fn session(&self) -> String {

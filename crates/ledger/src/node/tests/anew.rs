@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::{answered, charges, reserve, sent};
 use crate::{
-    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, Node, NodeError, NodeOptions, Standing,
+    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, Node, NodeError, NodeOptions,
+    Standing,
     fixtures::{Fails, Faulty, JOURNAL, Ledger, Line, PAYER, TestDisk, nanos, whole},
     journal::{Framed, JournalError},
     record::Record,
@@ -186,6 +187,14 @@ impl LedgerPort for Restorable {
 
     fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
         self.bank().recalls(journal_id)
+    }
+
+    fn head(&self) -> u64 {
+        self.bank().head()
+    }
+
+    fn news(&self, after: Option<u64>) -> BoxFuture<'_, Result<News, NewsError>> {
+        Box::pin(async move { self.bank().news(after).await })
     }
 }
 

@@ -10,8 +10,8 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 
 use super::*;
 use crate::{
-    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, Standing, fixtures::LIMIT, journal::Framed,
-    step::Grant,
+    Ask, Bank, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, Standing, fixtures::LIMIT,
+    journal::Framed, step::Grant,
 };
 
 /// Counts what the ledger is asked for.
@@ -44,6 +44,14 @@ impl LedgerPort for Counting {
     fn recalls(&self, journal_id: JournalId) -> BoxStream<'static, AccountId> {
         self.bank.recalls(journal_id)
     }
+
+    fn head(&self) -> u64 {
+        self.bank.head()
+    }
+
+    fn news(&self, after: Option<u64>) -> BoxFuture<'_, Result<News, NewsError>> {
+        self.bank.news(after)
+    }
 }
 
 /// A node that heeds its ledger's log.
@@ -60,7 +68,7 @@ impl Heeding {
         let port = Arc::new(Counting { bank: ledger.bank.clone(), grants: AtomicUsize::new(0) });
         let node = ledger.node_over(port.clone(), "boot 1").await.unwrap();
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&node).heed(ledger.log.clone()));
+        tasks.spawn(Arc::clone(&node).heed());
         let heeding = Self { ledger, port, node, _tasks: tasks };
         heeding.catch_up().await;
         heeding
@@ -68,7 +76,7 @@ impl Heeding {
 
     /// Until the node has heeded all that was said.
     async fn catch_up(&self) {
-        while !self.node.lending.denials.is_up_to_date() {
+        while !self.node.lending.denials.is_up_to_date(self.port.head()) {
             tokio::task::yield_now().await;
         }
     }

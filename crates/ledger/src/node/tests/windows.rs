@@ -2,7 +2,7 @@
 //! ledger's.
 
 use domain::{
-    ApiTokenId, BudgetId, UserId,
+    ApiTokenId, BudgetId, Log, UserId,
     account::AccountRefusal,
     budget::{Binding, BudgetCommand, BudgetRefusal, Holder, HolderKind, Period},
 };
@@ -174,10 +174,10 @@ async fn a_closed_budget_limits_nobody_though_a_node_still_names_it() {
 async fn a_new_limit_is_heeded_at_once_even_where_nothing_was_spent_yet() {
     let (ledger, node, _running) = with(1_000, 10).await;
     let mut tasks = JoinSet::new();
-    tasks.spawn(Arc::clone(&node).heed(ledger.log.clone()));
+    tasks.spawn(Arc::clone(&node).heed());
     for (limit, amount) in [(20, 11), (50, 30)] {
         refused(bound(&node, u128::from(amount), &[HOURLY], amount).await);
-        while !node.lending.denials.is_up_to_date() {
+        while !node.lending.denials.is_up_to_date(ledger.log.head(Log::Ledger)) {
             tokio::task::yield_now().await;
         }
         decide(&ledger, HOURLY, BudgetCommand::ChangeLimit(nanos(limit))).await;

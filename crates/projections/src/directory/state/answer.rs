@@ -1,25 +1,44 @@
 //! What is asked of the rows.
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use domain::{
-    AdminKeyId, ApiTokenId, GroupName, ModelName, SessionId, UserId,
+    AdminKeyId, ApiTokenId, GroupName, JournalId, ModelName, NodeId, SessionId, UserId,
     budget::{Binding, Holder},
     price::{Price, PriceSource, Ratio},
     settings::{SETTINGS_ID, SettingsValues},
     user::Role,
 };
 
-use super::{State, TokenEntry};
-use crate::{budgets::BudgetRow, channels::ChannelRow, sessions::SessionRow, users::UserRow};
+use super::{
+    super::{Moment, snapshot::Shared, token::ByKey},
+    State, TokenEntry,
+};
+use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
 impl State {
-    pub(in super::super) const fn position(&self) -> u64 {
-        self.position
+    pub(in super::super) const fn moment(&self) -> Moment {
+        Moment { rebuilt: self.rebuilt, position: self.position }
+    }
+
+    /// Every row that calls need.
+    pub(in super::super) fn shared(&self) -> Shared {
+        fn all<K, V>(rows: &BTreeMap<K, Arc<V>>) -> Vec<Arc<V>> {
+            rows.values().map(Arc::clone).collect()
+        }
+        Shared {
+            channels: all(&self.channels),
+            tokens: all(&self.tokens),
+            users: all(&self.users),
+            budgets: all(&self.budgets),
+            groups: all(&self.groups),
+            prices: all(&self.prices),
+            settings: all(&self.settings),
+        }
     }
 
     pub(in super::super) fn token(&self, sha256: &[u8; 32]) -> Option<Arc<TokenEntry>> {
-        self.by_key.get(sha256).cloned()
+        self.by_key.get(sha256).map(ByKey::entry)
     }
 
     pub(in super::super) fn user(&self, id: UserId) -> Option<Arc<UserRow>> {
@@ -54,9 +73,17 @@ impl State {
         ids.filter_map(|(_, id)| self.sessions.get(id).cloned()).collect()
     }
 
+    pub(in super::super) fn node(&self, id: NodeId) -> Option<Arc<NodeRow>> {
+        self.nodes.get(&id).cloned()
+    }
+
+    pub(in super::super) fn journal_owner(&self, id: JournalId) -> Option<NodeId> {
+        self.journal_owners.get(&id).map(|row| row.node_id)
+    }
+
     pub(in super::super) fn members(&self, group: &GroupName) -> usize {
         let users = self.users.values().filter(|row| row.group == *group).count();
-        let tokens = self.tokens.values().filter(|row| row.spec.group.as_ref() == Some(group)).count();
+        let tokens = self.tokens.values().filter(|row| row.group.as_ref() == Some(group)).count();
         users + tokens
     }
 

@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 
 use domain::{
-    AdminKeyId, BudgetId, ModelName, Nanos, Sealed, SessionId, TimeStamp,
+    AdminKeyId, BudgetId, JournalId, Log, ModelName, Nanos, Sealed, SessionId, TimeStamp,
     api_token::{ApiToken, ApiTokenChange, ApiTokenCommand},
     budget::{Budget, BudgetCommand, Holder, Period},
     channel::{Channel, ChannelChange, ChannelCommand, DisabledBy},
     group::{Group, GroupCommand},
+    journal::{Journal, JournalCommand},
+    node::{Node, NodeCommand, NodeKey},
     price::Ratio,
     price_list::{LIST_ID, PriceList, PriceListCommand},
     session::{Session, SessionCommand, SessionEnd},
     settings::{SETTINGS_ID, Settings, SettingsCommand, SettingsValues},
     user::{ClaimedLogin, User, UserCommand},
 };
+use eventlog::PAGE_MAX;
 use uuid::Uuid;
 
 use super::super::{
@@ -26,7 +29,9 @@ use crate::{
         House, channel_id, channel_key, channel_spec, group, hashed, model, token_id, token_spec,
         user_command, user_id,
     },
-    groups, prices,
+    groups,
+    journal_owners::JournalOwnerRow,
+    nodes, prices,
     sessions::SessionRow,
     settings, tokens,
     tokens::TokenState,
@@ -53,7 +58,9 @@ impl Dice {
 /// Does something, sensible or not; refusals are part of it.
 async fn anything(house: &House, dice: &mut Dice) {
     let n = u128::from(dice.below(4));
-    let _ = match dice.below(8) {
+    let _ = match dice.below(10) {
+        9 => house.ask::<Node>(&node_key(n).node_id().to_string(), node_command(n, dice)).await,
+        8 => house.ask::<Journal>(&journal_id(n).to_string(), journal_command(dice)).await,
         7 => house.ask::<Budget>(&budget_id(n).to_string(), budget_command(n, dice)).await,
         0 => house.ask::<Channel>(&channel_id(n).to_string(), channel_command(dice)).await,
         1 => house.ask::<ApiToken>(&token_id(n).to_string(), token_command(dice)).await,
@@ -133,6 +140,25 @@ fn session_command(n: u128, dice: &mut Dice) -> SessionCommand {
     }
 }
 
+fn node_key(n: u128) -> NodeKey {
+    NodeKey::new(&format!("{n:064x}")).unwrap()
+}
+
+fn node_command(n: u128, dice: &mut Dice) -> NodeCommand {
+    match dice.below(3) {
+        0 => NodeCommand::Revoke,
+        _ => NodeCommand::Enrol { name: format!("n{n}"), public_key: node_key(n) },
+    }
+}
+
+fn journal_id(n: u128) -> JournalId {
+    JournalId(Uuid::from_u128(0x700 + n))
+}
+
+fn journal_command(dice: &mut Dice) -> JournalCommand {
+    JournalCommand::Assign(node_key(dice.below(4).into()).node_id())
+}
+
 fn budget_id(n: u128) -> BudgetId {
     BudgetId(Uuid::from_u128(0x600 + n))
 }
@@ -174,6 +200,7 @@ async fn assert_equal(house: &House, directory: &Directory) {
     same_prices(house, directory).await;
     same_sessions(house, directory).await;
     same_budgets(house, directory).await;
+    same_nodes(house, directory).await;
 }
 
 async fn same_channels_and_users(house: &House, directory: &Directory) {
@@ -201,7 +228,9 @@ async fn same_tokens(house: &House, directory: &Directory) {
     let kept: Vec<_> =
         listed.iter().map(|stored| &stored.row).filter(|row| row.state != TokenState::Revoked).collect();
     let state = directory.state.read();
-    assert!(state.tokens.values().map(|row| &**row).eq(kept.iter().copied()));
+    assert!(
+        state.tokens.values().map(|entry| entry.as_ref().clone()).eq(kept.iter().map(|row| (*row).into()))
+    );
     let keys: HashSet<_> = kept.iter().filter_map(|row| sha256(&row.key)).collect();
     for hash in (0..=u8::MAX).map(|byte| [byte; 32]) {
         let found = state.token(&hash);
@@ -231,6 +260,20 @@ async fn same_budgets(house: &House, directory: &Directory) {
     }
     assert_eq!(directory.budgets(token_id(0), user_id(0), &group("g0")), bound);
     assert_eq!(directory.budgets(token_id(1), user_id(1), &group("g1")), []);
+}
+
+async fn same_nodes(house: &House, directory: &Directory) {
+    let pool = house.log.read_pool();
+    let nodes = nodes::list(pool, None, 100).await.unwrap();
+    assert_eq!(directory.nodes(), nodes.len());
+    for stored in nodes {
+        assert_eq!(directory.node(stored.row.node_id).as_deref(), Some(&stored.row));
+    }
+    let owners = crate::model::list::<JournalOwnerRow>(pool, None, 100, None).await.unwrap();
+    let owner = |n| owners.iter().find(|stored| stored.row.journal_id == journal_id(n));
+    for n in 0..4 {
+        assert_eq!(directory.journal_owner(journal_id(n)), owner(n).map(|stored| stored.row.node_id));
+    }
 }
 
 async fn same_sessions(house: &House, directory: &Directory) {
@@ -270,5 +313,60 @@ async fn after_any_commands_the_directory_is_what_the_tables_are() {
             assert_equal(&house, &follower).await;
             assert_equal(&house, &Directory::load(&house.log).await.unwrap()).await;
         }
+    }
+}
+
+/// All that calls need of a directory, as text.
+fn needed(directory: &Directory) -> String {
+    String::from_utf8(directory.snapshot().unwrap().1).unwrap()
+}
+
+#[tokio::test]
+async fn a_copy_that_was_begun_at_any_time_and_told_the_rest_is_what_the_tables_are_to_calls() {
+    for seed in 10..13 {
+        let mut dice = Dice(seed);
+        let house = House::open().await;
+        let empty = house.loaded().await;
+        let mut copies = vec![Directory::restore(needed(&empty).as_bytes()).unwrap()];
+        for _ in 0..6 {
+            for _ in 0..25 {
+                anything(&house, &mut dice).await;
+            }
+            let loaded = house.loaded().await;
+            for copy in &copies {
+                let rest = house.log.reader().read(Log::Control, copy.position(), PAGE_MAX).await.unwrap();
+                copy.take(&rest).unwrap();
+                assert_eq!(copy.place(), loaded.place());
+                assert_eq!(needed(copy), needed(&loaded));
+                same_answers(copy, &loaded);
+            }
+            copies.push(Directory::restore(needed(&loaded).as_bytes()).unwrap());
+        }
+        let last = house.loaded().await;
+        let before = copies[0].channels_version();
+        copies[1].rebuild(needed(&last).as_bytes()).unwrap();
+        copies[0].rebuild(needed(&last).as_bytes()).unwrap();
+        assert_ne!(copies[0].channels_version(), before, "what was made of its channels is not these");
+        same_answers(&copies[0], &last);
+        assert_eq!(needed(&copies[1]), needed(&last));
+    }
+}
+
+fn same_answers(copy: &Directory, loaded: &Directory) {
+    for hash in (0..=u8::MAX).map(|byte| [byte; 32]) {
+        assert_eq!(copy.token(&hash), loaded.token(&hash));
+        assert_eq!(copy.admin_key(&hash), None);
+    }
+    assert_eq!(*copy.channels(), *loaded.channels());
+    for n in 0..4 {
+        let (one, other) = (copy.user(user_id(n)), loaded.user(user_id(n)));
+        let paid = |row: Option<std::sync::Arc<users::UserRow>>| {
+            row.map(|row| (row.account_id, row.group.clone(), row.status))
+        };
+        assert_eq!(paid(one), paid(other));
+        let (name, group) = (model(&format!("m{n}")), group(&format!("g{n}")));
+        assert_eq!(copy.price(&name, &group), loaded.price(&name, &group));
+        let bound = |directory: &Directory| directory.budgets(token_id(n), user_id(n), &group);
+        assert_eq!(bound(copy), bound(loaded));
     }
 }

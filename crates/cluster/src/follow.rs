@@ -1,0 +1,88 @@
+//! Following a log from another node: what comes next is taken in, what is missing is fetched, and where the log is
+//! another one than before all of it is fetched anew.
+//!
+//! Events may be hinted at by a bus that loses, repeats and reorders; the [`Source`] has them all, in order.
+
+mod course;
+mod follower;
+mod hints;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use eventlog::{Place, Recorded, StoreError};
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+
+pub use self::follower::Follower;
+use crate::EventPage;
+
+/// Who has the log did not answer, or not well.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct SourceError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Who has the log. How long it takes to answer is bounded by itself.
+pub trait Source: Send + Sync + 'static {
+    /// All that it has come to, for [`Replica::rebuild`].
+    fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>>;
+
+    /// The events after `after`, at most `limit`; where there are none, those that come within `wait_ms`.
+    fn events(&self, after: u64, limit: usize, wait_ms: u64)
+    -> BoxFuture<'_, Result<EventPage, SourceError>>;
+
+    /// Is told how far this node has come.
+    fn applied(&self, position: u64) -> BoxFuture<'_, Result<(), SourceError>>;
+}
+
+/// A snapshot could not be made or taken.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct ReplicaError(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What is made of the log here.
+pub trait Replica: Send + Sync + 'static {
+    /// Which log it follows, and how far it has come.
+    fn place(&self) -> Place;
+
+    /// Takes in what comes next.
+    ///
+    /// # Errors
+    /// When it is not what comes next, or cannot be understood; what came before holds.
+    fn take(&self, events: &[Recorded]) -> Result<(), StoreError>;
+
+    /// Puts a snapshot in the place of everything.
+    ///
+    /// # Errors
+    /// When it is none; what is known stays.
+    fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError>;
+
+    /// All that it has come to, and where that is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn snapshot(&self) -> Result<(Place, Bytes), ReplicaError>;
+}
+
+/// Why a log is not followed for now.
+#[derive(Debug, Error)]
+pub enum FollowError {
+    /// Nobody who has it answers.
+    #[error("no control node answers: {0}")]
+    Source(#[from] SourceError),
+    /// What it says cannot be taken in.
+    #[error("what the log says cannot be taken in: {0}")]
+    Untaken(#[from] StoreError),
+    /// The snapshot cannot.
+    #[error("the snapshot cannot be taken: {0}")]
+    Snapshot(#[from] ReplicaError),
+    /// The log ends before what was known of it.
+    #[error("the log ends at {head}, and {position} was known: a control node lags, or was restored")]
+    Behind {
+        /// Where it ends.
+        head: u64,
+        /// What was known.
+        position: u64,
+    },
+}

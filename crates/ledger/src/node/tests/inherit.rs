@@ -1,0 +1,77 @@
+//! A node that begins while the ledger is away.
+
+use std::sync::Arc;
+
+use domain::account::Flag;
+
+use super::{answered, charges, reserve, sent};
+use crate::{
+    LedgerPort, Node, NodeError, ReserveError, Unheard,
+    fixtures::{Faulty, JOURNAL, Ledger, Line, PAYER},
+};
+
+async fn begun(ledger: &Ledger, port: &Arc<Faulty>) -> Result<Arc<Node>, NodeError> {
+    let mut options = ledger.options("boot 1", 16 * 1024);
+    options.unheard = Unheard::GoesOn;
+    ledger.open_node(options, port.clone()).await
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_comes_home_when_the_ledger_answers() {
+    let ledger = Ledger::with(100).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = begun(&ledger, &port).await.unwrap();
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    drop(node);
+    port.set(Line::Down);
+    let node = begun(&ledger, &port).await.unwrap();
+    assert_eq!((node.open_calls(), charges(&ledger).await), (0, vec![]));
+    let refused = reserve(&node, 2, 10).await;
+    assert!(matches!(refused, Err(ReserveError::Ledger(_))), "{refused:?}");
+    assert_ne!(ledger.account(PAYER).await.pending_nanos, 0, "the old lease is still held");
+
+    port.set(Line::Good);
+    node.upload_or_report().await;
+    assert_eq!(charges(&ledger).await, [(10, vec![Flag::InDoubt, Flag::Counted])]);
+    assert_eq!(ledger.account(PAYER).await.pending_nanos, 0);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn the_first_call_gives_the_old_leases_back_before_it_asks_for_new_ones() {
+    let ledger = Ledger::with(100).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = begun(&ledger, &port).await.unwrap();
+    reserve(&node, 1, 60).await.unwrap();
+    sent(&node, 1);
+    drop(node);
+    port.set(Line::Down);
+    let node = begun(&ledger, &port).await.unwrap();
+    port.set(Line::Good);
+    // All that is left: it is only there once the old lease has gone home.
+    reserve(&node, 2, 90).await.unwrap();
+    answered(&node, 2, 90);
+    node.upload().await.unwrap();
+    let held = ledger.bank.open_leases(JOURNAL).await.unwrap();
+    assert!(held.len() <= 1, "{held:?}");
+    let flags: Vec<_> = charges(&ledger).await.into_iter().map(|(_, flags)| flags).collect();
+    assert!(flags.iter().flatten().all(|flag| *flag != Flag::Late), "{flags:?}");
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_new_journal_begins_without_a_ledger_too_and_every_start_without_one_is_like_the_first() {
+    let ledger = Ledger::with(100).await;
+    let port = Faulty::new(&ledger, Line::Down);
+    for _ in 0..3 {
+        drop(begun(&ledger, &port).await.unwrap());
+    }
+    port.set(Line::Good);
+    let node = begun(&ledger, &port).await.unwrap();
+    reserve(&node, 1, 60).await.unwrap();
+    answered(&node, 1, 20);
+    node.upload().await.unwrap();
+    assert_eq!(charges(&ledger).await, [(20, vec![])]);
+    ledger.is_sound().await;
+}

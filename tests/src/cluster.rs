@@ -1,0 +1,96 @@
+//! Several nodes: one that has the database, and others that carry calls.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::ExitStatus,
+};
+
+use servers::Database;
+
+use crate::{Launch, Received, Reply, Veloera, World, admin::text};
+
+/// All nodes are given the same.
+const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+
+/// A control node on a server's database, and how others join it.
+pub struct Cluster {
+    /// The control node, the first relay node, and the provider.
+    pub world: World,
+    /// The others.
+    pub relays: Vec<Veloera>,
+    join: Launch,
+    /// Last, so that it goes when nothing uses it.
+    pub database: Database,
+}
+
+impl Cluster {
+    /// Starts one with so many relay nodes, each started as `relay` says.
+    pub async fn start(
+        relays: usize,
+        relay: Launch,
+        decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::begin(relays, Launch::default(), relay, decide).await
+    }
+
+    /// The same with a bus between them.
+    pub async fn start_on_bus(
+        relays: usize,
+        nats: &servers::Nats,
+        decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let launch = Launch::default().set("NATS_URL", nats.url());
+        Self::begin(relays, launch.clone(), launch, decide).await
+    }
+
+    async fn begin(
+        relays: usize,
+        control: Launch,
+        relay: Launch,
+        decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let database = servers::postgres().database().await;
+        let address = free_address();
+        let control = control.role("control").listen(address).on(&database);
+        let mut world = World::launched(control.set("MASTER_KEY", MASTER_KEY), decide).await;
+        let join = relay
+            .role("relay")
+            .bare()
+            .set("MASTER_KEY", MASTER_KEY)
+            .set("CONTROL_URL", format!("http://{address}"))
+            .set("JOIN_TOKEN", text(&world.veloera.demo()["join_token"]));
+        world.relay = Some(Veloera::start(join.clone()).await);
+        let mut cluster = Self { world, relays: Vec::new(), join, database };
+        for _ in 1..relays {
+            let relay = cluster.another().await;
+            cluster.relays.push(relay);
+        }
+        cluster
+    }
+
+    /// One more relay node.
+    pub async fn another(&self) -> Veloera {
+        Veloera::start(self.join.clone()).await
+    }
+
+    /// A start with another join token, which must come to its end by itself; how, and what it said.
+    pub fn stranger(&self, join_token: &str) -> (ExitStatus, String) {
+        Veloera::attempt(&self.join.clone().set("JOIN_TOKEN", join_token))
+    }
+
+    /// Ends every node in order, relay nodes first, and asserts that the history holds.
+    pub async fn close(self) -> serde_json::Value {
+        for mut relay in self.relays {
+            relay.terminate();
+            let status = relay.ended().await;
+            assert!(status.success(), "a relay node ended with {status}");
+        }
+        self.world.close().await
+    }
+}
+
+/// A node that is started again must be found where it was.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address")
+}
