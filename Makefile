@@ -1,5 +1,5 @@
 # Each target first sets up what is missing; a second run finds it there and costs nothing.
-.PHONY: run dev test check lint bench soak
+.PHONY: run dev test check lint bench soak cluster
 
 # The main job: a release build that serves on the embedded default, with a demo channel, account and token.
 run:
@@ -45,3 +45,10 @@ bench:
 soak:
 	infra/setup test
 	infra/soak
+
+# A control node and two relay nodes on PostgreSQL and NATS, from installed programs; prints where they are.
+cluster:
+	infra/setup run test
+	cargo build --release --locked -p veloera
+	cargo build --locked -p tests --bin cluster
+	"$${CARGO_TARGET_DIR:-target}/debug/cluster"

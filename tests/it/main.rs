@@ -7,6 +7,7 @@ mod chat;
 mod cluster;
 mod contract;
 mod crash;
+mod deployment;
 mod errors;
 mod formats;
 mod harness;

@@ -1,16 +1,10 @@
 //! Several nodes: one that has the database, and others that carry calls.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    process::ExitStatus,
-};
+use std::process::ExitStatus;
 
 use servers::Database;
 
-use crate::{Launch, Received, Reply, Veloera, World, admin::text};
-
-/// All nodes are given the same.
-const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+use crate::{Launch, Received, Reply, Veloera, World, admin::text, topology};
 
 /// A control node on a server's database, and how others join it.
 pub struct Cluster {
@@ -50,15 +44,9 @@ impl Cluster {
         decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let database = servers::postgres().database().await;
-        let address = free_address();
-        let control = control.role("control").listen(address).on(&database);
-        let mut world = World::launched(control.set("MASTER_KEY", MASTER_KEY), decide).await;
-        let join = relay
-            .role("relay")
-            .bare()
-            .set("MASTER_KEY", MASTER_KEY)
-            .set("CONTROL_URL", format!("http://{address}"))
-            .set("JOIN_TOKEN", text(&world.veloera.demo()["join_token"]));
+        let mut world = World::launched(topology::control(control, &database), decide).await;
+        let join_token = text(&world.veloera.demo()["join_token"]);
+        let join = topology::relay(relay, &world.veloera.url(""), &join_token);
         world.relay = Some(Veloera::start(join.clone()).await);
         let mut cluster = Self { world, relays: Vec::new(), join, database };
         for _ in 1..relays {
@@ -87,10 +75,4 @@ impl Cluster {
         }
         self.world.close().await
     }
-}
-
-/// A node that is started again must be found where it was.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address")
 }

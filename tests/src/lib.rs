@@ -14,6 +14,7 @@ pub mod ledger_facts;
 pub mod price;
 pub mod provider;
 pub mod sse;
+pub mod topology;
 pub mod veloera;
 pub mod wait;
 pub mod workspace;

@@ -6,6 +6,7 @@ mod migrate;
 mod node;
 mod openapi;
 mod schemas;
+mod settings;
 mod user;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -41,6 +42,8 @@ enum Command {
     Apply(apply::Apply),
     /// Prints the OpenAPI document.
     Openapi,
+    /// Prints every setting, as a table in Markdown.
+    Settings,
     /// Writes the schema and a sample of every event.
     Schemas(Schemas),
     /// Reads the history.
@@ -103,6 +106,7 @@ impl Cli {
             Command::Node(node) => node.run()?,
             Command::Apply(apply) => apply.run()?,
             Command::Openapi => openapi::run()?,
+            Command::Settings => settings::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,
             Command::Audit(audit) => return audit.run(),
         }

@@ -1,5 +1,6 @@
 //! The configuration: `veloera.toml` < environment < flags, each key checked, each error with the key's name.
 
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use ledger::JournalSync;
 use serde::Deserialize;
 use thiserror::Error;
 
+use self::settings::Raw;
+pub(crate) use self::settings::SETTINGS;
 use crate::environment::Environment;
 
 /// The file that is read where no other is named.
@@ -167,35 +170,6 @@ pub(crate) struct Flags {
     pub(crate) database_url: Option<String>,
 }
 
-macro_rules! settings {
-    ($($name:ident,)*) => {
-        /// The file as it stands: every key may be missing, no other may be there.
-        #[derive(Clone, Debug, Default, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Raw {
-            $($name: Option<Text>,)*
-        }
-
-        const KEYS: &[&str] = &[$(stringify!($name),)*];
-
-        impl Raw {
-            fn set(&mut self, name: &str, value: String) -> bool {
-                match name {
-                    $(stringify!($name) => self.$name = Some(Text(value)),)*
-                    _ => return false,
-                }
-                true
-            }
-        }
-    };
-}
-
-settings! {
-    role, listen, data_dir, control_url, join_token, stale_callers_ms, nats_url, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
-    log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
-    metrics_key, relay_threads,
-}
-
 /// A string or a whole number: variables know only text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "TextOrNumber")]
@@ -229,7 +203,8 @@ impl Config {
         raw.clone().check(PathBuf::new())?;
         for (name, value) in environment.0 {
             if !raw.set(&name, value) {
-                let known = KEYS.iter().map(|key| key.to_uppercase()).collect::<Vec<_>>().join(", ");
+                let known =
+                    SETTINGS.iter().map(|setting| setting.key.to_uppercase()).collect::<Vec<_>>().join(", ");
                 return Err(ConfigError::Unknown { name: name.to_uppercase(), known });
             }
         }

@@ -1,0 +1,31 @@
+//! How nodes of one cluster are started.
+
+use std::net::{SocketAddr, TcpListener};
+
+use servers::Database;
+
+use crate::Launch;
+
+/// All nodes are given the same.
+const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+
+/// A control node with a demo, at an address of its own.
+pub fn control(launch: Launch, database: &Database) -> Launch {
+    launch.role("control").listen(free_address()).on(database).set("MASTER_KEY", MASTER_KEY)
+}
+
+/// A relay node that joins the control node at `url`.
+pub fn relay(launch: Launch, url: &str, join_token: &str) -> Launch {
+    launch
+        .role("relay")
+        .bare()
+        .set("MASTER_KEY", MASTER_KEY)
+        .set("CONTROL_URL", url)
+        .set("JOIN_TOKEN", join_token)
+}
+
+/// A node that is started again must be found where it was.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address")
+}
