@@ -4,6 +4,7 @@ mod ask;
 mod ports;
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64},
@@ -87,27 +88,14 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
 pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(START_US)));
-    let options = LogOptions {
-        clock: clock.clone(),
-        inline: vec![Arc::new(ControlModels), Arc::new(Accounts)],
-        components: vec![Calls::COMPONENT],
-        sealer: Sealer::new(&MasterKey::from_hex(&"ab".repeat(32)).unwrap()),
-    };
-    let (log, appender) = EventLog::open(&folder.path().join("log.db"), options).await.unwrap();
     let tasks = TaskTracker::new();
-    tasks.spawn(appender.run());
+    let log = open_log(folder.path(), clock.clone(), &tasks).await;
     let directory = Directory::load(&log).await.unwrap();
     tasks.spawn(directory.clone().follow(log.clone()));
     let ids = Arc::new(Counting(AtomicU64::new(1)));
     let providers = Arc::new(Providers::builtin().unwrap());
-    let known = Arc::new(Known(directory.clone(), providers.clone()));
-    let ports = Ports {
-        ledger: Arc::new(Generous),
-        directory: known,
-        clock: clock.clone(),
-        keeper: Arc::new(Generous),
-    };
-    let relay = Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap();
+    let known = Known(directory.clone(), providers.clone());
+    let relay = generous_relay(known, clock.clone(), tasks.clone());
     let root = person(&log, ids.as_ref(), Role::Root).await;
     let admin = person(&log, ids.as_ref(), Role::Admin).await;
     let auditor = person(&log, ids.as_ref(), Role::Auditor).await;
@@ -166,6 +154,26 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         stopping,
         _folder: folder,
     }
+}
+
+/// A log whose appender runs.
+async fn open_log(folder: &Path, clock: Arc<Hands>, tasks: &TaskTracker) -> EventLog {
+    let options = LogOptions {
+        clock,
+        inline: vec![Arc::new(ControlModels), Arc::new(Accounts)],
+        components: vec![Calls::COMPONENT],
+        sealer: Sealer::new(&MasterKey::from_hex(&"ab".repeat(32)).unwrap()),
+    };
+    let (log, appender) = EventLog::open(&folder.join("log.db"), options).await.unwrap();
+    tasks.spawn(appender.run());
+    log
+}
+
+/// A relay that no ledger holds up.
+fn generous_relay(known: Known, clock: Arc<Hands>, tasks: TaskTracker) -> Arc<Relay> {
+    let ports =
+        Ports { ledger: Arc::new(Generous), directory: Arc::new(known), clock, keeper: Arc::new(Generous) };
+    Relay::new(ports, RelayConfig::default(), tasks).unwrap()
 }
 
 async fn person(log: &EventLog, ids: &dyn Ids, role: Role) -> Person {

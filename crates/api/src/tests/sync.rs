@@ -21,7 +21,7 @@ async fn a_node_enrols_once_however_often_it_asks() {
     other.enrol(&token, "other").await.unwrap();
     let listed = rig.node.ask("GET", "/api/v1/nodes").by(&rig.node.auditor).await_answer().await.json();
     let mut names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
-    names.sort_by_key(|name| name.to_string());
+    names.sort_by_key(ToString::to_string);
     assert_eq!(names, ["one", "other"]);
 }
 
