@@ -81,7 +81,13 @@ async fn calls_tokens_money_and_lags_are_told() {
     ] {
         assert_eq!(found[name], value, "{name}");
     }
-    for name in ["process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"] {
+    for name in [
+        "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "process_max_fds",
+        "process_start_time_seconds",
+    ] {
         assert!(found[name] > 0.0, "{name}");
     }
     world.close().await;

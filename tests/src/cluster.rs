@@ -30,9 +30,28 @@ impl Cluster {
         relay: Launch,
         decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::begin(relays, Launch::default(), relay, decide).await
+    }
+
+    /// The same with a bus between them.
+    pub async fn start_on_bus(
+        relays: usize,
+        nats: &servers::Nats,
+        decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let launch = Launch::default().set("NATS_URL", nats.url());
+        Self::begin(relays, launch.clone(), launch, decide).await
+    }
+
+    async fn begin(
+        relays: usize,
+        control: Launch,
+        relay: Launch,
+        decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let database = servers::postgres().database().await;
         let address = free_address();
-        let control = Launch::default().role("control").listen(address).on(&database);
+        let control = control.role("control").listen(address).on(&database);
         let mut world = World::launched(control.set("MASTER_KEY", MASTER_KEY), decide).await;
         let join = relay
             .role("relay")

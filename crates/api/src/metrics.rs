@@ -2,7 +2,12 @@
 //!
 //! Requests are counted here, as they are answered. Everything else is read where it stands, when somebody asks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -12,7 +17,7 @@ use axum::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{EncodeLabelSet, prometheus_text},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, prometheus_text},
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
@@ -33,14 +38,37 @@ const BUCKETS: [f64; 18] = [
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     method: &'static str,
-    /// The route's pattern.
-    route: String,
+    route: Pattern,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    route: String,
+    route: Pattern,
+}
+
+/// A route's pattern, as the router has it: no request copies it.
+#[derive(Clone, Debug)]
+struct Pattern(MatchedPath);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Pattern {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.as_str().encode(encoder)
+    }
 }
 
 /// All metrics of a node.
@@ -71,14 +99,14 @@ impl Metrics {
         Self { registry, answered, took }
     }
 
-    fn note(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let (method, status) = (name(method), status.as_u16());
-        self.answered.get_or_create(&Answered { method, route: route.to_owned(), status }).inc();
-        self.took.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    fn note(&self, method: &'static str, route: Pattern, status: StatusCode, took: Duration) {
+        let (route, status) = (Route { route }, status.as_u16());
+        self.took.get_or_create(&route).observe(took.as_secs_f64());
+        self.answered.get_or_create(&Answered { method, route: route.route, status }).inc();
     }
 
     /// All of it as text.
-    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -104,11 +132,11 @@ const fn name(method: &Method) -> &'static str {
 
 /// Counts a request to a route that there is.
 pub(crate) async fn count(State(edge): State<Arc<ClientEdge>>, request: Request, next: Next) -> Response {
-    let (begun, method) = (Instant::now(), request.method().clone());
+    let (begun, method) = (Instant::now(), name(request.method()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     if let Some(route) = route {
-        edge.metrics.note(&method, route.as_str(), response.status(), begun.elapsed());
+        edge.metrics.note(method, Pattern(route), response.status(), begun.elapsed());
     }
     response
 }

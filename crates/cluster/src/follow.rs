@@ -8,17 +8,26 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use eventlog::{Envelope, PAGE_MAX, Place, Recorded, Sealer, StoreError};
-use futures_util::{StreamExt, future::BoxFuture, stream::BoxStream};
+use eventlog::{
+    PAGE_MAX, Place, Recorded, Sealer, StoreError,
+    bus::{Heard, Subscription},
+};
+use futures_util::{StreamExt, future::BoxFuture};
 use ledger::NodeClock;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::{
     sync::watch,
-    time::{self, MissedTickBehavior},
+    time::{self, Instant},
 };
 
 use self::course::Course;
@@ -26,6 +35,8 @@ use crate::{EventPage, Freshness};
 
 /// How long a question may wait for news at most, in milliseconds.
 const WAIT_MS_MAX: u64 = 10_000;
+/// A bus that has said nothing for so long is away.
+const TOLD_MAX: Duration = Duration::from_secs(3);
 /// How often it is asked whether a bus that is alive has lost anything.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is told at most how far this node has come.
@@ -115,7 +126,20 @@ pub struct Follower {
     sealer: Sealer,
     /// How often in a row the log was behind.
     behind: Mutex<u32>,
+    rebuilding: AtomicBool,
     applied: watch::Sender<u64>,
+}
+
+/// What the bus says next; nothing for ever where there is none.
+async fn hear(hints: &mut Option<Subscription>) -> Heard {
+    if let Some(stream) = hints {
+        if let Some(heard) = stream.next().await {
+            return heard;
+        }
+        tracing::warn!("the bus has ended: control nodes are asked alone");
+        *hints = None;
+    }
+    std::future::pending().await
 }
 
 impl Follower {
@@ -128,34 +152,50 @@ impl Follower {
         sealer: Sealer,
     ) -> Self {
         let applied = watch::Sender::new(replica.place().position);
-        Self { source, replica, freshness, clock, sealer, behind: Mutex::new(0), applied }
+        Self {
+            source,
+            replica,
+            freshness,
+            clock,
+            sealer,
+            behind: Mutex::new(0),
+            rebuilding: AtomicBool::new(false),
+            applied,
+        }
     }
 
     /// Follows for as long as it is polled.
-    pub async fn run(self, hints: Option<BoxStream<'static, Envelope>>) {
+    pub async fn run(self, hints: Option<Subscription>) {
         tokio::join!(self.tail(hints), self.tell());
     }
 
-    async fn tail(&self, mut hints: Option<BoxStream<'static, Envelope>>) {
-        let mut ask = time::interval(ASK_EVERY);
-        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn tail(&self, mut hints: Option<Subscription>) {
         // News are waited for once it is known that nothing is missing: whoever begins, or was cut off, asks at once.
         let (patience_ms, mut wait_ms, mut failures) = (self.freshness.wait_ms(WAIT_MS_MAX), 0, 0);
+        let mut told_at: Option<Instant> = None;
         loop {
-            let followed = match &mut hints {
-                None => self.ask(wait_ms).await,
-                Some(stream) => tokio::select! {
-                    _ = ask.tick() => self.ask(0).await,
-                    hint = stream.next() => if let Some(envelope) = hint {
-                        self.heed(envelope).await
-                    } else {
-                        tracing::warn!("the bus has ended: control nodes are asked alone");
-                        hints = None;
-                        Ok(())
-                    },
-                },
+            let is_told = told_at.is_some_and(|at| at.elapsed() < TOLD_MAX);
+            let question = async {
+                // The bus says what happens: it is only asked whether that is all.
+                if is_told && wait_ms > 0 {
+                    time::sleep(ASK_EVERY).await;
+                    return self.ask(0).await;
+                }
+                self.ask(wait_ms).await
             };
-            match followed {
+            tokio::pin!(question);
+            let answered = loop {
+                tokio::select! {
+                    answered = &mut question => break answered,
+                    heard = hear(&mut hints) => {
+                        told_at = Some(Instant::now());
+                        if let Err(error) = self.heed(heard).await {
+                            tracing::debug!(%error, "what the bus says is asked for again");
+                        }
+                    }
+                }
+            };
+            match answered {
                 Ok(()) => (wait_ms, failures) = (patience_ms, 0),
                 Err(error) => {
                     wait_ms = 0;
@@ -198,9 +238,22 @@ impl Follower {
     }
 
     /// Takes in what a bus hinted at, where it is what comes next; what is missing before it is asked for.
-    async fn heed(&self, envelope: Envelope) -> Result<(), FollowError> {
-        let (log_id, position) = (envelope.log_id, envelope.position());
-        match Course::to_event(self.replica.place(), log_id, position) {
+    async fn heed(&self, heard: Heard) -> Result<(), FollowError> {
+        if self.rebuilding.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let place = self.replica.place();
+        let envelope = match heard {
+            Heard::Event(envelope) => envelope,
+            Heard::Head(head) => {
+                return match Course::to_head(place, head.log_id, head.position) {
+                    // A head may be an old one: that nothing is missing is only known from who was asked.
+                    Course::Known | Course::Behind => Ok(()),
+                    Course::Next | Course::Missing | Course::OtherLog => self.ask(0).await,
+                };
+            }
+        };
+        match Course::to_event(place, envelope.log_id, envelope.position()) {
             Course::Known | Course::Behind => Ok(()),
             Course::Next => match envelope.open(&self.sealer) {
                 Ok(event) => Ok(self.take(vec![event])?),
@@ -226,7 +279,10 @@ impl Follower {
         let before = self.replica.place();
         let snapshot = self.source.snapshot().await?;
         let replica = Arc::clone(&self.replica);
+        // Nothing of the old log is taken into the new one meanwhile.
+        self.rebuilding.store(true, Ordering::Release);
         let rebuilt = tokio::task::spawn_blocking(move || replica.rebuild(&snapshot)).await;
+        self.rebuilding.store(false, Ordering::Release);
         rebuilt.map_err(|error| ReplicaError(Box::new(error))).flatten()?;
         *self.behind.lock() = 0;
         let after = self.replica.place();

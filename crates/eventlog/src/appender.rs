@@ -8,7 +8,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Heads, Metadata, StoreError, snapshots::Maker, tx::Tx};
+use crate::{Heads, Metadata, StoreError, recent::Recent, snapshots::Maker, tx::Tx};
 
 /// The most commands in one transaction.
 pub const BATCH_MAX: usize = 256;
@@ -20,6 +20,7 @@ pub struct Appender {
     pub(crate) tx: Tx,
     pub(crate) queue: mpsc::Receiver<Box<dyn Job>>,
     pub(crate) heads_tx: watch::Sender<Heads>,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) maker: Maker,
 }
 
@@ -43,6 +44,8 @@ impl Appender {
             let committed = transaction(&mut self.tx, &mut jobs).await.map_err(Arc::new);
             match &committed {
                 Ok(()) => {
+                    // Before anybody is told that it is there.
+                    self.recent.push(self.tx.take_appended());
                     let heads = self.tx.heads();
                     self.heads_tx.send_if_modified(|known| std::mem::replace(known, heads) != heads);
                 }

@@ -4,6 +4,7 @@
 //! in which decisions are made, events are written and the inline read models follow. Nothing else writes.
 
 mod appender;
+pub mod bus;
 mod command;
 mod cqrs;
 mod decision;
@@ -13,6 +14,7 @@ pub mod fault;
 mod leaf;
 mod persons;
 mod reader;
+mod recent;
 mod repeats;
 mod schema;
 mod seal;

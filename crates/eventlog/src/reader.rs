@@ -2,7 +2,10 @@
 
 mod happened;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use domain::{Log, TimeStamp};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -10,7 +13,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 pub use self::happened::Happened;
-use crate::{Cell, Connection, Dialect, Heads, Pool, Recorded, Rows, StoreError, leaf::table, on};
+use crate::{
+    Cell, Connection, Dialect, Heads, Pool, Recorded, Rows, StoreError, leaf::table, on, recent::Recent,
+};
 
 /// The most events that are read at once.
 pub const PAGE_MAX: usize = 1_000;
@@ -20,6 +25,8 @@ pub const PAGE_MAX: usize = 1_000;
 pub struct LogReader {
     pool: Pool,
     ids: [Uuid; 2],
+    /// What was appended here lately; none beside another process that appends.
+    recent: Option<Arc<Recent>>,
 }
 
 /// Which events of a log are wanted.
@@ -34,7 +41,7 @@ pub struct Filter {
 }
 
 impl LogReader {
-    pub(crate) async fn new(pool: Pool) -> Result<Self, StoreError> {
+    pub(crate) async fn new(pool: Pool, recent: Option<Arc<Recent>>) -> Result<Self, StoreError> {
         let mut ids = [Uuid::nil(); 2];
         let mut connection = pool.acquire().await?;
         for log in Log::ALL {
@@ -47,7 +54,7 @@ impl LogReader {
             ids[log as usize] = Uuid::from_slice(&id).map_err(|_| StoreError::Malformed("log id"))?;
         }
         drop(connection);
-        Ok(Self { pool, ids })
+        Ok(Self { pool, ids, recent })
     }
 
     /// Names a log: a restored or foreign one has another id.
@@ -73,6 +80,10 @@ impl LogReader {
     /// # Errors
     /// When the log has a hole there, or the database fails.
     pub async fn read(&self, log: Log, after: u64, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        let recent = self.recent.as_ref().and_then(|recent| recent.after(log, after, limit.min(PAGE_MAX)));
+        if let Some(events) = recent {
+            return Ok(events);
+        }
         let sql = select(log, "WHERE position > $1 ORDER BY position LIMIT $2");
         let limit = signed(limit.min(PAGE_MAX) as u64);
         let rows: Vec<Row> = on!(&mut self.pool.acquire().await?, c => {

@@ -22,6 +22,7 @@ pub use self::{
 use crate::{
     Appender, Heads, Inline, LogReader, QUEUE_MAX,
     appender::Job,
+    recent::Recent,
     snapshots::{Maker, SNAPSHOT_EVERY, Snapshots},
     stream_name,
     tx::Tx,
@@ -132,7 +133,8 @@ impl EventLog {
         for component in inline.iter().map(|model| model.component()).chain(options.components) {
             migrate(&mut writer, component).await?;
         }
-        let reader = LogReader::new(database.readers().await?).await?;
+        let recent = Arc::new(Recent::default());
+        let reader = LogReader::new(database.readers().await?, Some(Arc::clone(&recent))).await?;
         let (snapshots, asked) = Snapshots::new(sizes.snapshot_every);
         let tx = Tx::new(
             writers,
@@ -155,7 +157,7 @@ impl EventLog {
             written,
         };
         let log = Self { jobs, heads, reader, sealer: options.sealer, snapshots, snapshots_written };
-        Ok((log, Appender { tx, queue, heads_tx, maker }))
+        Ok((log, Appender { tx, queue, heads_tx, recent, maker }))
     }
 
     /// How far the logs have come; wakes whoever waits for more.
@@ -214,5 +216,5 @@ pub async fn connect_read_only(
         migrate::check(&mut connection, *component).await?;
     }
     drop(connection);
-    LogReader::new(readers).await
+    LogReader::new(readers, None).await
 }

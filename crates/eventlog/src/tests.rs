@@ -4,6 +4,7 @@ mod append;
 mod audit;
 mod batch;
 mod bench;
+mod bus;
 mod cqrs;
 mod durable;
 mod inline;

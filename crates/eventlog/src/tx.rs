@@ -45,6 +45,8 @@ pub struct Tx {
     answer: Option<String>,
     /// Whether an append of this job has failed: it may have been written in part.
     spoiled: bool,
+    /// What this transaction has appended.
+    appended: Vec<Recorded>,
 }
 
 impl Tx {
@@ -72,6 +74,7 @@ impl Tx {
             metadata: Metadata::default(),
             answer: None,
             spoiled: false,
+            appended: Vec::new(),
         })
     }
 
@@ -166,6 +169,11 @@ impl Tx {
     /// Whether the job may stand.
     pub(crate) const fn check(&self) -> Result<(), StoreError> {
         if self.spoiled { Err(StoreError::WentOn) } else { Ok(()) }
+    }
+
+    /// What stands once the transaction is committed.
+    pub(crate) fn take_appended(&mut self) -> Vec<Recorded> {
+        std::mem::take(&mut self.appended)
     }
 
     pub(crate) const fn take_answer(&mut self) -> Option<String> {

@@ -109,6 +109,8 @@ pub(crate) struct Config {
     pub(crate) join_token: Option<String>,
     /// For how long a relay node that hears nothing lets callers in.
     pub(crate) stale_callers_ms: u64,
+    /// Where a NATS server is that tells relay nodes what happens, if any.
+    pub(crate) nats_url: Option<NatsUrl>,
     /// Where the logs are, if not in a file of the data directory.
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
@@ -140,6 +142,16 @@ impl DatabaseUrl {
 impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DatabaseUrl")
+    }
+}
+
+/// Addresses of NATS servers. They may hold a password: they are never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct NatsUrl(pub(crate) String);
+
+impl std::fmt::Debug for NatsUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NatsUrl")
     }
 }
 
@@ -176,7 +188,7 @@ macro_rules! settings {
 }
 
 settings! {
-    role, listen, data_dir, control_url, join_token, stale_callers_ms, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
+    role, listen, data_dir, control_url, join_token, stale_callers_ms, nats_url, database_url, journal_sync, journal_bytes_max, journal_segment_bytes, master_key, providers_file, log_format,
     log_filter, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms, drain_timeout_ms, cors_origins,
     metrics_key,
 }
@@ -277,6 +289,7 @@ impl Raw {
                 value: listen,
             })?,
             data_dir,
+            nats_url: self.nats_url.map(|text| NatsUrl(text.0)),
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
             journal_sync: one_of("journal_sync", self.journal_sync, &JOURNAL_SYNCS, "os or group")?

@@ -16,7 +16,11 @@ use projections::{Calls, ControlModels};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 pub(crate) use self::build::providers;
-use self::{build::Parts, lanes::Lane, remote::RemoteParts};
+use self::{
+    build::Parts,
+    lanes::{Lane, Slots},
+    remote::RemoteParts,
+};
 use crate::{
     config::{Config, Role},
     data_dir::DataDir,
@@ -102,7 +106,7 @@ async fn serve(
     let router = if config.role == Role::Control { api::control_router(&edge) } else { api::router(&edge) };
     drop(edge);
     let stop = parts.work.stop_after(stop::requested()?);
-    let server = answer(listener, address, router, relays, stop);
+    let server = answer(listener, router, relays, stop);
     let (work, appender) = parts.into_work();
     stop::in_order(config, server, &work).await?;
     drop(work);
@@ -116,9 +120,9 @@ async fn serve_remote(
     parts: RemoteParts,
     relays: &[Runtime],
 ) -> anyhow::Result<()> {
-    let (listener, address) = listen(config, data_dir).await?;
+    let (listener, _) = listen(config, data_dir).await?;
     let stop = parts.work.stop_after(stop::requested()?);
-    let server = answer(listener, address, api::client_router(&parts.edge), relays, stop);
+    let server = answer(listener, api::client_router(&parts.edge), relays, stop);
     stop::in_order(config, server, &parts.work).await?;
     parts.keep();
     Ok(())
@@ -137,18 +141,17 @@ async fn listen(config: &Config, data_dir: &DataDir) -> anyhow::Result<(TcpListe
 /// Answers on every lane until `stop` resolves and every connection has come to its end. The lanes begin at once.
 fn answer(
     listener: TcpListener,
-    address: SocketAddr,
     router: Router,
     relays: &[Runtime],
     stop: impl Future<Output = ()>,
 ) -> impl Future<Output = anyhow::Result<()>> {
-    let lanes = relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone(), address));
+    let lanes = relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone()));
     let (lanes, served): (Vec<_>, Vec<_>) = lanes.unzip();
     drop(router);
     async move {
-        lanes::hand_out(listener, lanes, stop).await;
+        lanes::hand_out(listener, lanes, Slots::of_this_process(), stop).await;
         for lane in served {
-            lane.await??;
+            lane.await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use domain::TimeStamp;
 use serde_json::Value;
 use tests::{Admin, admin::text, client::chat, ledger_facts, price::MODEL, wait};
 
-use super::{calls, exported, replay, said, stopped, world};
+use super::{calls, exported, refused, replay, said, stopped, world};
 
 /// How long the ledger may take until nothing moves between two looks at it.
 const STILL_MAX: Duration = Duration::from_secs(30);
@@ -88,4 +88,30 @@ async fn a_replay_by_a_control_event_says_what_the_accounts_said_when_it_happene
     let paid_in = after - before;
     let events = fs::read_to_string(exported(&data_dir, "paid in", &[]).1).unwrap();
     assert!(events.contains(&format!("\"amount_nanos\":{paid_in},\"reason\":\"for the test\"")), "{paid_in}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_of_a_moment_the_accounts_are_what_they_were_then() {
+    let world = world().await;
+    let (admin, data_dir) = (world.admin(), world.veloera.data_dir());
+    calls(&world, 2).await;
+    let (then, last) = accounts(&admin).await;
+    admin.deposit(&admin.own_account().await, 5).await;
+    assert_ne!(accounts(&admin).await.0, then);
+    let as_of = |arguments: &[&str]| -> Value {
+        let said = said(&data_dir, &[&["as-of", "--json"], arguments].concat());
+        serde_json::from_str(&said).unwrap()
+    };
+    // The moment of an event counts it.
+    let seen = as_of(&[&text(&last["recorded_at"])]);
+    assert_eq!((as_listed(&seen), &seen["position"]), (then, &last["position"]));
+    let control = ledger_facts::events(&admin, "control").await;
+    assert_eq!(seen["control_position"], control.len());
+    let before_all = as_of(&["2020-01-01T00:00:00Z"]);
+    let nothing = (&Value::Array(Vec::new()), &Value::from(0), &Value::from(0));
+    let found = (&before_all["accounts"], &before_all["position"], &before_all["control_position"]);
+    assert_eq!(found, nothing);
+    let complaint = refused(&data_dir, &["as-of", "yesterday"], 64);
+    assert!(complaint.contains("RFC 3339") && complaint.contains("yesterday"), "{complaint}");
+    world.close().await;
 }

@@ -4,7 +4,7 @@ use tests::{
     ApiClient, Cluster, Launch, Response, client::chat, ledger_facts, price::MODEL, wait, world::SEEN_MAX,
 };
 
-use super::{short, until_status};
+use super::{at, short, until_status};
 
 /// More calls than any lease here is good for.
 const CALLS_MAX: usize = 500;
@@ -114,5 +114,31 @@ async fn a_relay_node_that_hears_nothing_lets_nobody_in_after_a_while_and_everyb
     cluster.world.veloera.restart().await;
     until_status(&client, 200).await;
     answers_again(&client).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_bus_or_without_it_what_is_decided_reaches_every_relay_node() {
+    let nats = servers::Nats::start().await;
+    let cluster = Cluster::start_on_bus(2, &nats, short).await;
+    let clients = |key: &str| [at(cluster.world.carrier(), key), at(&cluster.relays[0], key)];
+    let mut bus_is_up = true;
+    for round in 0..3 {
+        let token = cluster.world.admin().token(&format!("round {round}"), Some(1_000_000_000)).await;
+        for client in clients(&token.key) {
+            until_status(&client, 200).await;
+        }
+        cluster.world.admin().delete(&format!("/tokens/{}", token.id)).await;
+        for client in clients(&token.key) {
+            until_status(&client, 401).await;
+        }
+        // The bus goes, and comes back.
+        if bus_is_up {
+            nats.kill().await
+        } else {
+            nats.restart().await
+        }
+        bus_is_up = !bus_is_up;
+    }
     cluster.close().await;
 }

@@ -38,7 +38,7 @@ impl Nats {
     /// Starts one.
     pub async fn start() -> Self {
         blocking(|| {
-            let program = program::find("nats-server", "nats-server").display().to_string();
+            let program = program::nats().display().to_string();
             Self { server: Arc::new(Server::start(Kept { program, password: password() })) }
         })
         .await

@@ -8,11 +8,22 @@ use std::{
 /// Says where PostgreSQL's programs are, if not where Debian has them or on the path.
 const POSTGRES_VARIABLE: &str = "VELOERA_TEST_PG_BIN";
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
+/// Says which program of NATS to run, if not the one on the path: what holds for the oldest must hold for the newest.
+const NATS_VARIABLE: &str = "TEST_NATS_SERVER";
 
 /// The program `name` on the path or among those of administrators.
 pub(crate) fn find(name: &str, package: &str) -> PathBuf {
     on_path(name)
         .unwrap_or_else(|| panic!("{name} is missing: `apt-get install {package}`, or `infra/setup test`"))
+}
+
+/// The server of NATS: the one that is named, else the path's.
+pub(crate) fn nats() -> PathBuf {
+    let named = variable(NATS_VARIABLE).map(PathBuf::from);
+    if let Some(named) = &named {
+        assert!(named.is_file(), "{NATS_VARIABLE} names no program: {}", named.display());
+    }
+    named.unwrap_or_else(|| find("nats-server", "nats-server"))
 }
 
 /// The folder with PostgreSQL's programs: the one that is named, else the newest that Debian has, else the path's.

@@ -1,5 +1,7 @@
 //! Lane `journal`: what a node's own disk costs a call, through the real journal under the lock that a node has.
 
+mod group;
+
 use std::{
     sync::{
         Arc,
@@ -27,6 +29,8 @@ use super::{
 const TASKS: [usize; 2] = [1, 64];
 /// How many calls are written in a round.
 const CALLS: usize = 96_000;
+/// How many where each waits for the disk.
+const GROUPED: [usize; TASKS.len()] = [256, 6_400];
 /// So many different ones.
 const PREPARED: usize = 512;
 /// As often as a node makes its journal durable.
@@ -35,18 +39,22 @@ const SYNC_PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn run(plan: &Plan) -> String {
     let mut calls = Calls::new();
     let prepared: Arc<[[Record; 3]]> = (0..PREPARED).map(|_| calls.records()).collect();
-    let mut measured = TASKS.map(|_| Vec::new());
+    let (mut plain, mut grouped) = (TASKS.map(|_| Vec::new()), TASKS.map(|_| Vec::new()));
     for round in 1..=plan.rounds {
-        for (tasks, rounds) in TASKS.iter().zip(&mut measured) {
+        for (place, tasks) in TASKS.into_iter().enumerate() {
             eprintln!("bench: round {round} of {}, journal, {tasks} tasks", plan.rounds);
-            rounds.push(measure(&prepared, *tasks, plan.scaled(CALLS)).await);
+            plain[place].push(measure(&prepared, tasks, plan.scaled(CALLS)).await);
+            grouped[place].push(group::measure(tasks, plan.scaled(GROUPED[place]).max(tasks)).await);
         }
     }
     let mut table = "| journal | records per second | CPU µs a record |\n|---|---:|---:|\n".to_owned();
-    for (tasks, rounds) in TASKS.iter().zip(&measured) {
-        let of = |figure: fn(&Spent) -> f64| middle(rounds.iter().map(figure).collect());
-        let (rate, cpu) = (of(Spent::per_second), of(Spent::cpu_micros));
-        table += &format!("| `Reserve`, `Sent`, `Settle`, {tasks} at once | {rate:.0} | {cpu:.2} |\n");
+    for (how, all) in [("", &plain), ("`group`, ", &grouped)] {
+        for (tasks, rounds) in TASKS.iter().zip(all) {
+            let of = |figure: fn(&Spent) -> f64| middle(rounds.iter().map(figure).collect());
+            let (rate, cpu) = (of(Spent::per_second), of(Spent::cpu_micros));
+            table +=
+                &format!("| {how}`Reserve`, `Sent`, `Settle`, {tasks} at once | {rate:.0} | {cpu:.2} |\n");
+        }
     }
     table
 }

@@ -1,6 +1,15 @@
 //! What the system knows of processes.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// The system keeps the peak, so that a look now and then is enough.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
 /// One line of `/proc/…/stat`, as far as it is needed.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,17 +61,33 @@ pub(super) fn tree(root: u32) -> Vec<u32> {
 
 /// What a process and its descendants hold in memory, in KiB.
 pub(super) fn resident_kib(root: u32) -> u64 {
-    let of_one = |pid: u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    tree(root).into_iter().filter_map(of_one).sum()
+    tree(root).into_iter().filter_map(|pid| memory_kib(pid, "VmRSS:")).sum()
+}
+
+/// Runs a command to its end, and gives the most memory that it held, in KiB.
+pub(super) fn peak_kib(command: &mut Command) -> (ExitStatus, u64) {
+    let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
+    let mut peak = 0;
+    loop {
+        peak = memory_kib(child.id(), "VmHWM:").unwrap_or(peak);
+        if let Some(status) = child.try_wait().expect("the program can be waited for") {
+            return (status, peak);
+        }
+        thread::sleep(LOOK_PAUSE);
+    }
+}
+
+fn memory_kib(pid: u32, what: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Stat, parse, tree};
+    use std::process::{Command, Stdio};
+
+    use super::{Stat, parse, peak_kib, tree};
 
     #[test]
     fn a_name_may_hold_anything() {
@@ -73,11 +98,16 @@ mod tests {
 
     #[test]
     fn a_child_belongs_to_the_tree() {
-        let mut child =
-            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let found = tree(std::process::id());
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(found.contains(&child.id()), "{found:?}");
+    }
+
+    #[test]
+    fn the_peak_of_a_program_is_known_when_it_has_ended() {
+        let (status, peak) = peak_kib(Command::new("sleep").arg("0.05"));
+        assert!(status.success() && peak > 0, "{status}, {peak} KiB");
     }
 }

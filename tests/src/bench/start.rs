@@ -9,13 +9,14 @@ use super::{
     accounts::Ledger,
     cpu::Cpu,
     figures::middle,
+    processes,
     rounds::Plan,
     sample::Uploads,
     spent::{Begun, Spent},
 };
-use crate::{Launch, Veloera};
+use crate::{Launch, Veloera, binary};
 
-/// How many events the history has.
+/// How many events the history has, unless `VELOERA_BENCH_EVENTS` says another number.
 const EVENTS: usize = 1_000_000;
 const RECORDS: usize = 2_000;
 
@@ -32,7 +33,7 @@ struct Round {
 }
 
 pub(super) async fn run(plan: &Plan) -> String {
-    let events = plan.scaled(EVENTS);
+    let events = plan.scaled(wanted());
     let mut all = [
         Started::new("an empty history".into()).await,
         Started::new(format!("a history of {events} events")).await,
@@ -55,7 +56,29 @@ pub(super) async fn run(plan: &Plan) -> String {
         let (ready, cpu) = (of(|round| round.ready.as_secs_f64() * 1_000.0), of(|round| round.cpu_ms));
         table += &format!("| {name} | {ready:.0} | {cpu:.0} |\n");
     }
-    table + "\nReadiness is asked for every 20 ms.\n"
+    let peak_kib = verified(&all[1].veloera.data_dir());
+    table +=
+        &format!("\nReadiness is asked for every 20 ms. `audit verify` over {events} events held at most ");
+    table + &format!("{:.1} MiB.\n", peak_kib as f64 / 1_024.0)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a history is wanted is said from outside, and only here"
+)]
+fn wanted() -> usize {
+    let wanted = std::env::var("VELOERA_BENCH_EVENTS");
+    wanted.map_or(EVENTS, |text| text.parse().expect("VELOERA_BENCH_EVENTS is a number"))
+}
+
+/// Verifies a history that must be sound, and gives the most memory that it took.
+fn verified(data_dir: &Path) -> u64 {
+    let data_dir = data_dir.display().to_string();
+    let mut verifying = binary::command();
+    let verifying = verifying.args(["audit", "verify", "--json", "--data-dir", &data_dir]);
+    let (status, peak_kib) = processes::peak_kib(verifying);
+    assert!(status.success(), "the history is not sound: {status}");
+    peak_kib
 }
 
 impl Started {

@@ -4,7 +4,6 @@ mod ask;
 mod ports;
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64},
@@ -85,17 +84,58 @@ pub(super) async fn node_with(health: Condition, limits: EdgeLimits) -> Node {
     node_of(health, limits, Setup::done()).await
 }
 
+fn relay(
+    directory: &Arc<Directory>,
+    providers: &Arc<Providers>,
+    clock: &Arc<Hands>,
+    tasks: &TaskTracker,
+) -> Arc<Relay> {
+    let ports = Ports {
+        ledger: Arc::new(Generous),
+        directory: Arc::new(Known(directory.clone(), providers.clone())),
+        clock: clock.clone(),
+        keeper: Arc::new(Generous),
+    };
+    Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap()
+}
+
+fn client_edge(
+    (directory, relay, ids, clock): (Arc<Directory>, Arc<Relay>, Arc<Counting>, Arc<Hands>),
+    heard: Arc<AtomicBool>,
+    health: Condition,
+    limits: EdgeLimits,
+) -> Arc<ClientEdge> {
+    Arc::new(ClientEdge {
+        directory,
+        freshness: Arc::new(Heard(heard)),
+        relay,
+        ids,
+        clock,
+        health: Arc::new(health),
+        metrics: Metrics::new(Box::new(Silent)),
+        metrics_key: None,
+        cors_origins: vec!["https://app.example".parse().unwrap()],
+        limits,
+    })
+}
+
 pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup) -> Node {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(START_US)));
+    let options = LogOptions {
+        clock: clock.clone(),
+        inline: vec![Arc::new(ControlModels), Arc::new(Accounts)],
+        components: vec![Calls::COMPONENT],
+        sealer: Sealer::new(&MasterKey::from_hex(&"ab".repeat(32)).unwrap()),
+    };
+    let (log, appender) = EventLog::open(&folder.path().join("log.db"), options).await.unwrap();
     let tasks = TaskTracker::new();
-    let log = open_log(folder.path(), clock.clone(), &tasks).await;
+    tasks.spawn(appender.run());
     let directory = Directory::load(&log).await.unwrap();
     tasks.spawn(directory.clone().follow(log.clone()));
     let ids = Arc::new(Counting(AtomicU64::new(1)));
     let providers = Arc::new(Providers::builtin().unwrap());
-    let known = Known(directory.clone(), providers.clone());
-    let relay = generous_relay(known, clock.clone(), tasks.clone());
+    let relay = relay(&directory, &providers, &clock, &tasks);
     let root = person(&log, ids.as_ref(), Role::Root).await;
     let admin = person(&log, ids.as_ref(), Role::Admin).await;
     let auditor = person(&log, ids.as_ref(), Role::Auditor).await;
@@ -110,28 +150,19 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     let bank_options = BankOptions { recall_max: Duration::from_mins(1), ..BankOptions::new(clock.clone()) };
     let bank = Bank::open(log.clone(), bank_options).await.unwrap();
     let told = Arc::new(Told::default());
-    let client = ClientEdge {
-        directory: directory.clone(),
-        freshness: Arc::new(Heard(heard.clone())),
-        relay,
-        ids: ids.clone(),
-        clock: clock.clone(),
-        health: Arc::new(health),
-        metrics: Metrics::new(Box::new(Silent)),
-        metrics_key: None,
-        cors_origins: vec!["https://app.example".parse().unwrap()],
-        limits,
-    };
+    let common = (directory.clone(), relay, ids.clone(), clock.clone());
+    let client = client_edge(common, heard.clone(), health, limits);
+    let (sign_in, tails, nodes) = (SignIn::default(), Tails::default(), Nodes::default());
     let edge = Arc::new(Edge {
-        client: Arc::new(client),
+        client,
         log: log.clone(),
         calls,
         providers,
-        sign_in: SignIn::default(),
-        tails: Tails::default(),
+        sign_in,
+        tails,
         ledger: Arc::new(bank.clone()),
         keeper: told.clone(),
-        nodes: Nodes::default(),
+        nodes,
         setup,
         stopping: stopping.clone(),
     });
@@ -154,26 +185,6 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
         stopping,
         _folder: folder,
     }
-}
-
-/// A log whose appender runs.
-async fn open_log(folder: &Path, clock: Arc<Hands>, tasks: &TaskTracker) -> EventLog {
-    let options = LogOptions {
-        clock,
-        inline: vec![Arc::new(ControlModels), Arc::new(Accounts)],
-        components: vec![Calls::COMPONENT],
-        sealer: Sealer::new(&MasterKey::from_hex(&"ab".repeat(32)).unwrap()),
-    };
-    let (log, appender) = EventLog::open(&folder.join("log.db"), options).await.unwrap();
-    tasks.spawn(appender.run());
-    log
-}
-
-/// A relay that no ledger holds up.
-fn generous_relay(known: Known, clock: Arc<Hands>, tasks: TaskTracker) -> Arc<Relay> {
-    let ports =
-        Ports { ledger: Arc::new(Generous), directory: Arc::new(known), clock, keeper: Arc::new(Generous) };
-    Relay::new(ports, RelayConfig::default(), tasks).unwrap()
 }
 
 async fn person(log: &EventLog, ids: &dyn Ids, role: Role) -> Person {

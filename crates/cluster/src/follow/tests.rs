@@ -7,7 +7,10 @@ use std::sync::{
 
 use bytes::Bytes;
 use domain::{JournalId, LeaseId, Log, TimeStamp};
-use eventlog::{Envelope, MasterKey, Place, Recorded, Sealer, StoreError};
+use eventlog::{
+    Envelope, MasterKey, Place, Recorded, Sealer, StoreError,
+    bus::{Head, Heard},
+};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use ledger::NodeClock;
 use parking_lot::Mutex;
@@ -39,6 +42,11 @@ fn event(log_id: Uuid, position: u64) -> Recorded {
     };
     event.leaf_hash = event.expected_hash(log_id);
     event
+}
+
+/// As a bus says it.
+fn told(envelope: Envelope) -> Heard {
+    Heard::Event(Box::new(envelope))
 }
 
 /// The control node: a log whose head may be told wrong.
@@ -246,7 +254,7 @@ async fn a_bus_that_loses_repeats_and_reorders_leads_to_the_same() {
     let Pair { far, near, follower, .. } = pair(Far::of(LOG, 3), Near::at(0));
     let hints: Vec<Envelope> = (0..20).map(|_| far.append()).collect();
     let picked = [0, 0, 3, 2, 1, 7, 19, 4].map(|index: usize| hints[index].clone());
-    let hints = stream::iter(picked).chain(stream::pending()).boxed();
+    let hints = stream::iter(picked.map(told)).chain(stream::pending()).boxed();
     tokio::select! {
         () = follower.run(Some(hints)) => panic!("it ended"),
         () = reaches(&near, 23) => {}
@@ -259,11 +267,29 @@ async fn what_a_bus_brings_is_taken_without_asking_and_what_is_forged_is_not() {
     let Pair { far, near, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
     let stranger = Sealer::new(&MasterKey::from_hex(&"08".repeat(32)).unwrap());
     let forged = Envelope::seal(&stranger, LOG, event(LOG, 2));
-    follower.heed(forged).await.unwrap();
+    follower.heed(told(forged)).await.unwrap();
     assert!(near.taken().is_empty());
     let true_one = far.append();
-    follower.heed(true_one).await.unwrap();
+    follower.heed(told(true_one)).await.unwrap();
     assert_eq!((near.taken(), far.asked.load(Ordering::SeqCst)), (vec![2], 0));
+}
+
+#[tokio::test]
+async fn a_head_is_reason_to_ask_where_something_is_missing_and_never_reason_not_to() {
+    let Pair { far, near, freshness, follower, .. } = pair(Far::of(LOG, 5), Near::at(5));
+    let head = |log_id, position| {
+        let (epoch, told_at) = (Some(1), TimeStamp::default());
+        Heard::Head(Head { log: Log::Control, log_id, epoch, position, told_at })
+    };
+    for old in [3, 5] {
+        follower.heed(head(LOG, old)).await.unwrap();
+    }
+    assert_eq!((far.asked.load(Ordering::SeqCst), freshness.last()), (0, None));
+    far.append();
+    follower.heed(head(LOG, 6)).await.unwrap();
+    assert_eq!((near.taken(), far.asked.load(Ordering::SeqCst)), (vec![6], 1));
+    follower.heed(head(Uuid::from_u128(2), 6)).await.unwrap();
+    assert_eq!(far.snapshots.load(Ordering::SeqCst), 0, "who has the log knows better");
 }
 
 #[tokio::test]
@@ -312,15 +338,22 @@ async fn an_event_that_cannot_be_understood_ends_it_there_and_freshness_with_it(
 async fn whoever_begins_and_whoever_was_cut_off_knows_at_once_that_nothing_is_missing() {
     let Pair { far, freshness, clock, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
     let watch = async {
-        for now_ms in [1_000, 2_000] {
-            clock.0.store(now_ms, Ordering::SeqCst);
-            *far.is_away.lock() = false;
-            while freshness.age_ms(now_ms) != Some(0) {
-                time::sleep(time::Duration::from_millis(10)).await;
-            }
-            // The next question is answered by news, and the one after it by nobody.
-            *far.is_away.lock() = true;
-            far.append();
+        let pause = || time::sleep(time::Duration::from_millis(10));
+        clock.0.store(1_000, Ordering::SeqCst);
+        while freshness.age_ms(1_000) != Some(0) {
+            pause().await;
+        }
+        // The question that waits now is answered by news, and the next ones by nobody.
+        *far.is_away.lock() = true;
+        let asked = far.asked.load(Ordering::SeqCst);
+        far.append();
+        while far.asked.load(Ordering::SeqCst) < asked + 2 {
+            pause().await;
+        }
+        clock.0.store(2_000, Ordering::SeqCst);
+        *far.is_away.lock() = false;
+        while freshness.age_ms(2_000) != Some(0) {
+            pause().await;
         }
     };
     let begun = time::Instant::now();

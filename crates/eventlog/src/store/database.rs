@@ -117,6 +117,9 @@ impl Database {
     }
 }
 
+/// How long the write-ahead log grows before its pages are written home, in pages: 32 MiB.
+const WAL_PAGES: &str = "8192";
+
 /// A file is not asked whether it is still there each time that it is read.
 fn file_pool() -> SqlitePoolOptions {
     SqlitePoolOptions::new().test_before_acquire(false)
@@ -128,6 +131,8 @@ fn sqlite(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         // FULL: what was committed survives a power loss.
         .synchronous(SqliteSynchronous::Full)
+        // A page that many transactions change is written home once for all of them, not once for every few.
+        .pragma("wal_autocheckpoint", WAL_PAGES)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         // A page of events goes from the database's thread to whoever reads it at once.

@@ -50,6 +50,7 @@ impl Tx {
         for model in self.inline.iter() {
             model.apply(&mut self.connection, &recorded).await?;
         }
+        self.appended.append(&mut recorded);
         Ok(())
     }
 

@@ -34,6 +34,7 @@ impl Tx {
         }
         self.heads = read(&mut self.connection).await?;
         self.covered = partitions::covered(&mut self.connection).await?;
+        self.appended.clear();
         Ok(self.mark())
     }
 
@@ -57,7 +58,8 @@ impl Tx {
         Mark { heads: self.heads, covered: self.covered }
     }
 
-    pub(crate) const fn reset(&mut self, mark: &Mark) {
+    pub(crate) fn reset(&mut self, mark: &Mark) {
+        self.appended.retain(|event| event.position <= mark.heads[event.log as usize].position);
         self.heads = mark.heads;
         self.covered = mark.covered;
     }

@@ -1,8 +1,10 @@
 //! `veloera audit`: reads the history, beside a running server if there is one.
 
+mod as_of;
 mod asked;
 mod export;
 mod meter;
+mod moment;
 mod replay;
 mod verify;
 
@@ -23,6 +25,8 @@ pub(super) enum Audit {
     Verify(verify::Verify),
     /// Folds the ledger log up to a position, and prints what every account came to then.
     Replay(replay::Replay),
+    /// Prints what every account came to at a moment.
+    AsOf(as_of::AsOf),
     /// Writes the events as they are stored, one JSON object a line.
     Export(export::Export),
 }
@@ -32,6 +36,7 @@ impl Audit {
         let done = match self {
             Self::Verify(verify) => verify.run(),
             Self::Replay(replay) => replay.run(),
+            Self::AsOf(as_of) => as_of.run(),
             Self::Export(export) => export.run(),
         };
         match done {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use procfs::WithCurrentSystemInfo;
+use procfs::{WithCurrentSystemInfo, process::LimitValue};
 
 use super::{Labels, Page};
 
@@ -20,6 +20,15 @@ pub(super) fn encode(page: &mut Page<'_>) -> fmt::Result {
     gauge("process_threads", "Threads", threads)?;
     let fds = process.fd_count().ok().and_then(|count| u64::try_from(count).ok());
     gauge("process_open_fds", "Open file descriptors", fds)?;
+    let fds_max = process.limits().ok().and_then(|limits| match limits.max_open_files.soft_limit {
+        LimitValue::Value(most) => Some(most),
+        LimitValue::Unlimited => None,
+    });
+    gauge("process_max_fds", "The most file descriptors that it may have open", fds_max)?;
+    let started = stat.as_ref().and_then(|stat| {
+        Some(procfs::boot_time_secs().ok()? + stat.starttime / procfs::ticks_per_second().max(1))
+    });
+    gauge("process_start_time_seconds", "When it was started, in seconds since 1970", started)?;
     let Some(stat) = stat else { return Ok(()) };
     let ticks = stat.utime.saturating_add(stat.stime);
     let ms = ticks.saturating_mul(1_000) / procfs::ticks_per_second().max(1);

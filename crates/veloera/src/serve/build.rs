@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
-use eventlog::{EventLog, Sealer};
+use eventlog::{
+    Clock, EventLog, Sealer,
+    bus::{Nats, Publisher},
+};
 use ledger::{Bank, BankOptions, Unheard};
 use projections::{Calls, Directory};
 use relay::{ChannelKeeper, Ports, Providers, Relay, RelayConfig};
@@ -12,7 +15,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{log_options, work::Work};
 use crate::{
-    config::Config,
+    config::{Config, NatsUrl},
     data_dir::DataDir,
     environment::Machine,
     health::NodeHealth,
@@ -57,6 +60,10 @@ impl Parts {
         work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
         work.follow(control, Arc::clone(&directory).follow(log.clone()));
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
+        if let Some(nats) = nats(config, &sealer).await? {
+            let clock: Arc<dyn Clock> = Arc::new(Machine);
+            work.follow(control, Publisher::new(&nats, &log, &clock).run());
+        }
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
         let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
@@ -111,6 +118,12 @@ impl Parts {
     pub(super) fn into_work(self) -> (Work, JoinHandle<()>) {
         (self.work, self.appender)
     }
+}
+
+/// The bus between nodes, where there is one. It may well be away now.
+pub(super) async fn nats(config: &Config, sealer: &Sealer) -> anyhow::Result<Option<Nats>> {
+    let Some(NatsUrl(urls)) = &config.nats_url else { return Ok(None) };
+    Ok(Some(Nats::connect(urls, sealer.clone()).await.context("nats_url")?))
 }
 
 pub(super) fn ports(work: &Work, models: ReadModels, keeper: Arc<dyn ChannelKeeper>) -> Ports {

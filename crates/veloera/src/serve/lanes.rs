@@ -2,28 +2,26 @@
 //! them asks; they are handed out as they come, each to the thread that has the fewest.
 
 mod carried;
+mod connection;
+mod slots;
 
 use std::{
-    future::pending,
-    io,
     net::{self, SocketAddr},
     sync::Arc,
 };
 
-use axum::{
-    Router,
-    serve::{Listener, ListenerExt as _},
-};
+use axum::{Router, serve::Listener};
 use tokio::{net::TcpListener, runtime::Handle, sync::mpsc, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::carried::Carried;
+use self::carried::{Carried, Place};
+pub(super) use self::slots::Slots;
 
 /// So many connections may wait for their thread; more wait where the kernel keeps them.
 const WAITING_MAX: usize = 1_024;
 
 /// A connection on its way to its thread.
-type Handed = (net::TcpStream, SocketAddr, Arc<()>);
+type Handed = (net::TcpStream, SocketAddr, Place);
 
 /// One thread that carries calls.
 pub(super) struct Lane {
@@ -34,23 +32,9 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Has `runtime` serve what the lane is handed. The task ends when the lane is gone and every connection has ended.
-    pub(super) fn begin(
-        runtime: &Handle,
-        router: Router,
-        address: SocketAddr,
-    ) -> (Self, JoinHandle<io::Result<()>>) {
+    pub(super) fn begin(runtime: &Handle, router: Router) -> (Self, JoinHandle<()>) {
         let (connections_tx, connections) = mpsc::channel(WAITING_MAX);
-        let all_taken = CancellationToken::new();
-        let inbox = Inbox { connections, address, all_taken: all_taken.clone() };
-        // Small frames go out at once: without this streams stall 40 ms.
-        let listener = inbox.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay() {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(all_taken.cancelled_owned());
-        let served = runtime.spawn(server.into_future());
+        let served = runtime.spawn(serve(connections, router));
         (Self { connections: connections_tx, open: Arc::new(()) }, served)
     }
 
@@ -60,49 +44,46 @@ impl Lane {
     }
 }
 
-/// Hands out connections until `stop` resolves; those that were taken by then are served to their end.
-pub(super) async fn hand_out(mut listener: TcpListener, lanes: Vec<Lane>, stop: impl Future<Output = ()>) {
-    tokio::pin!(stop);
-    loop {
-        let (connection, peer) = tokio::select! {
-            () = &mut stop => return,
-            accepted = Listener::accept(&mut listener) => accepted,
-        };
-        let Some(lane) = lanes.iter().min_by_key(|lane| lane.load()) else { return };
-        let handed = connection.into_std().map(|connection| (connection, peer, Arc::clone(&lane.open)));
-        match handed {
-            // Where the thread has gone the connection goes too.
-            Ok(handed) => drop(lane.connections.send(handed).await),
+async fn serve(mut handed: mpsc::Receiver<Handed>, router: Router) {
+    let (connections, last) = (TaskTracker::new(), CancellationToken::new());
+    while let Some((connection, peer, place)) = handed.recv().await {
+        match Carried::new(connection, place) {
+            Ok(carried) => {
+                connections.spawn(connection::serve(carried, peer, router.clone(), last.clone()));
+            }
             Err(error) => tracing::warn!(%error, "a connection was lost on the way to its thread"),
         }
     }
+    last.cancel();
+    connections.close();
+    connections.wait().await;
 }
 
-/// Where a thread finds its connections.
-struct Inbox {
-    connections: mpsc::Receiver<Handed>,
-    address: SocketAddr,
-    /// Told when there will be no more.
-    all_taken: CancellationToken,
-}
-
-impl Listener for Inbox {
-    type Io = Carried;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Carried, SocketAddr) {
-        while let Some((connection, peer, open)) = self.connections.recv().await {
-            match Carried::new(connection, open) {
-                Ok(carried) => return (carried, peer),
-                Err(error) => tracing::warn!(%error, "a connection was lost on the way to its thread"),
-            }
+/// Hands out connections, as many at a time as there are slots, until `stop` resolves; those that were taken by then are
+/// served to their end.
+pub(super) async fn hand_out(
+    mut listener: TcpListener,
+    lanes: Vec<Lane>,
+    slots: Slots,
+    stop: impl Future<Output = ()>,
+) {
+    tokio::pin!(stop);
+    loop {
+        let accepted = async {
+            let slot = slots.take().await;
+            (slot, Listener::accept(&mut listener).await)
+        };
+        let (slot, (connection, peer)) = tokio::select! {
+            () = &mut stop => return,
+            accepted = accepted => accepted,
+        };
+        let Some(lane) = lanes.iter().min_by_key(|lane| lane.load()) else { return };
+        let place = Place { _open: Arc::clone(&lane.open), _slot: slot };
+        match connection.into_std() {
+            // Where the thread has gone the connection goes too.
+            Ok(connection) => drop(lane.connections.send((connection, peer, place)).await),
+            Err(error) => tracing::warn!(%error, "a connection was lost on the way to its thread"),
         }
-        self.all_taken.cancel();
-        pending().await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
     }
 }
 
@@ -112,18 +93,19 @@ mod tests {
 
     use axum::Router;
     use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
         runtime::Handle,
         task::yield_now,
     };
 
-    use super::{Lane, hand_out};
+    use super::{Lane, Slots, hand_out};
 
     #[tokio::test]
     async fn connections_are_shared_out_alike_and_those_that_end_make_room() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let begin = || Lane::begin(&Handle::current(), Router::new(), address).0;
+        let begin = || Lane::begin(&Handle::current(), Router::new()).0;
         let lanes = vec![begin(), begin()];
         let [one, two] = [&lanes[0], &lanes[1]].map(|lane| Arc::clone(&lane.open));
         // Beside the lane and the test.
@@ -142,7 +124,33 @@ mod tests {
             }
         };
         tokio::select! {
-            () = hand_out(listener, lanes, std::future::pending()) => panic!("it goes on"),
+            () = hand_out(listener, lanes, Slots::new(8), std::future::pending()) => panic!("it goes on"),
+            () = clients => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn beyond_the_slots_a_connection_waits_for_one_that_ends() {
+        const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let lanes = vec![Lane::begin(&Handle::current(), Router::new()).0];
+        let clients = async {
+            let mut first = TcpStream::connect(address).await.unwrap();
+            first.write_all(ASK).await.unwrap();
+            assert!(first.read_u8().await.is_ok());
+            let mut second = TcpStream::connect(address).await.unwrap();
+            second.write_all(ASK).await.unwrap();
+            tokio::select! {
+                biased;
+                answered = second.read_u8() => panic!("{answered:?}, but the only slot is taken"),
+                again = async { first.write_all(ASK).await.unwrap(); first.read_u8().await } => drop(again),
+            }
+            drop(first);
+            assert!(second.read_u8().await.is_ok());
+        };
+        tokio::select! {
+            () = hand_out(listener, lanes, Slots::new(1), std::future::pending()) => panic!("it goes on"),
             () = clients => {}
         }
     }

@@ -8,14 +8,15 @@ use cluster::{
     Control, ControlError, ControlOptions, ControlUrls, Follower, Freshness, Identity, RemoteLedger, Replica,
     Shelf, StalenessBounds,
 };
-use eventlog::Sealer;
+use domain::Log;
+use eventlog::{Sealer, bus::Bus};
 use ledger::Unheard;
 use projections::Directory;
 use relay::Relay;
 use tokio::{runtime::Handle, time::sleep};
 
 use super::{
-    build::{ports, providers, relay_config},
+    build::{nats, ports, providers, relay_config},
     work::Work,
 };
 use crate::{
@@ -69,7 +70,9 @@ impl RemoteParts {
             Arc::new(Machine),
             sealer.clone(),
         );
-        work.follow(control, follower.run(None));
+        let hints = nats(config, &sealer).await?;
+        let hints = hints.map(|nats| nats.subscribe(Log::Control, directory.position()));
+        work.follow(control, follower.run(hints));
         work.follow(control, Arc::clone(&shelf).keep(Arc::clone(&replica), Arc::clone(&freshness)));
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer);
         let (keeper, reports) = Keeper::new();

@@ -9,27 +9,35 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use domain::{AccountId, Log, TimeStamp};
-use eventlog::{LogReader, Recorded, StoreError};
+use domain::{AccountId, Log};
+use eventlog::LogReader;
 
 use self::view::{AccountView, View};
 use super::{
     History,
     asked::{self, Usage},
     meter::Meter,
+    moment::{recorded_at, recorded_by},
 };
 use crate::command::Place;
 
 #[derive(Args, Debug)]
 pub(in crate::command) struct Replay {
-    #[command(flatten)]
-    place: Place,
     /// The position up to which events count [default: the log's last].
     #[arg(long, value_name = "POSITION", allow_hyphen_values = true)]
     to: Option<String>,
     /// The log that POSITION is in, `ledger` or `control`: the accounts as of when that event was recorded.
     #[arg(long, value_name = "LOG", default_value = "ledger")]
     log: String,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// Which accounts are shown, of which history, and how.
+#[derive(Args, Debug)]
+pub(super) struct Shown {
+    #[command(flatten)]
+    place: Place,
     /// Prints only this account.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -38,12 +46,37 @@ pub(in crate::command) struct Replay {
     json: bool,
 }
 
+/// How much of the history counts.
+pub(super) struct Asked {
+    /// The last event of the `ledger` log.
+    pub(super) to: u64,
+    /// The event of the `control` log that belongs to it, where one was asked for.
+    pub(super) control_position: Option<u64>,
+}
+
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = asked::log(&self.log)?;
+        let to = self.to;
+        self.shown.run(async |reader| asked(reader, log, to.as_deref()).await)
+    }
+}
+
+impl Shown {
+    /// Prints the accounts as of what `asked` finds out.
+    pub(super) fn run(
+        self,
+        asked: impl AsyncFnOnce(&LogReader) -> anyhow::Result<Asked>,
+    ) -> anyhow::Result<ExitCode> {
         let account = self.account.as_deref().map(account).transpose()?;
         let history = History::open(self.place)?;
-        let replayed = history.runtime.block_on(replayed(&history.reader, log, self.to.as_deref()));
+        let mut meter = Meter::stderr();
+        let replayed = history.runtime.block_on(async {
+            let asked = asked(&history.reader).await?;
+            let replay = ledger::replay(&history.reader, asked.to, |progress| meter.seen(progress)).await?;
+            anyhow::Ok((replay, asked.control_position))
+        });
+        drop(meter);
         let (replay, control_position) =
             replayed.with_context(|| format!("{} cannot be replayed", history.database)).map_err(plain)?;
         let view = view(&replay, control_position, account)?;
@@ -96,40 +129,14 @@ fn account(text: &str) -> Result<AccountId, Usage> {
     text.strip_prefix("acc_").unwrap_or(text).parse().map_err(|_| value())
 }
 
-/// The accounts, and the position of the control log that they were asked by.
-async fn replayed(
-    reader: &LogReader,
-    log: Log,
-    to: Option<&str>,
-) -> anyhow::Result<(ledger::Replay, Option<u64>)> {
+/// Up to a position of the `ledger` log, or to where that log stood when a control event was recorded.
+async fn asked(reader: &LogReader, log: Log, to: Option<&str>) -> anyhow::Result<Asked> {
     let heads = reader.heads().await?;
     let [range] = asked::ranges(&[log], None, to, heads)?[..] else { bail!("one log has one part") };
-    let (to, control_position) = match log {
-        Log::Ledger => (range.to, None),
-        Log::Control => (recorded_by(reader, range.to, heads.ledger).await?, Some(range.to)),
-    };
-    let mut meter = Meter::stderr();
-    Ok((ledger::replay(reader, to, |progress| meter.seen(progress)).await?, control_position))
-}
-
-/// The last ledger event, up to `head`, that was recorded no later than a control event: time rises with the position.
-async fn recorded_by(reader: &LogReader, control_position: u64, head: u64) -> Result<u64, StoreError> {
-    let moment = recorded_at(reader, Log::Control, control_position).await?;
-    let (mut low, mut high) = (0, head);
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        if recorded_at(reader, Log::Ledger, middle).await? <= moment {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
+    if log == Log::Ledger {
+        return Ok(Asked { to: range.to, control_position: None });
     }
-    Ok(low)
-}
-
-/// When an event was recorded; `None` before the first, which is before all.
-async fn recorded_at(reader: &LogReader, log: Log, position: u64) -> Result<Option<TimeStamp>, StoreError> {
-    let Some(before) = position.checked_sub(1) else { return Ok(None) };
-    let event: Option<Recorded> = reader.read(log, before, 1).await?.pop();
-    event.map(|event| Some(event.recorded_at)).ok_or(StoreError::Head { log, head: position, last: before })
+    let moment = recorded_at(reader, log, range.to).await?;
+    let to = recorded_by(reader, Log::Ledger, moment, heads.ledger).await?;
+    Ok(Asked { to, control_position: Some(range.to) })
 }

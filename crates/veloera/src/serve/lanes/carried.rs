@@ -6,26 +6,54 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time::sleep,
 };
+
+/// How HTTP/2 begins where no TLS has agreed on it, as far as it takes to tell it from any method of HTTP/1.
+const PREFACE: [u8; 4] = *b"PRI ";
+/// Until the rest of a beginning is looked for.
+const PREFACE_PAUSE: Duration = Duration::from_millis(10);
+
+/// What a connection holds while it is open: its thread's count, and one of the places that there are.
+pub(super) struct Place {
+    pub(super) _open: Arc<()>,
+    pub(super) _slot: OwnedSemaphorePermit,
+}
 
 /// On the thread that made it.
 pub(in super::super) struct Carried {
     connection: TcpStream,
-    _open: Arc<()>,
+    _place: Place,
 }
 
 impl Carried {
-    pub(super) fn new(connection: net::TcpStream, open: Arc<()>) -> io::Result<Self> {
-        Ok(Self { connection: TcpStream::from_std(connection)?, _open: open })
+    pub(super) fn new(connection: net::TcpStream, place: Place) -> io::Result<Self> {
+        let connection = TcpStream::from_std(connection)?;
+        // Small frames go out at once: without this streams stall 40 ms.
+        connection.set_nodelay(true)?;
+        Ok(Self { connection, _place: place })
     }
 
-    pub(super) fn set_nodelay(&self) -> io::Result<()> {
-        self.connection.set_nodelay(true)
+    /// Waits for the first bytes, and leaves them where they are.
+    pub(super) async fn speaks_http2(&self) -> io::Result<bool> {
+        let mut first = [0; PREFACE.len()];
+        loop {
+            let count = self.connection.peek(&mut first).await?;
+            if count == 0 || first[..count] != PREFACE[..count] {
+                return Ok(false);
+            }
+            if count == PREFACE.len() {
+                return Ok(true);
+            }
+            sleep(PREFACE_PAUSE).await;
+        }
     }
 }
 
