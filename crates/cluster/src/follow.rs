@@ -175,7 +175,7 @@ impl Follower {
         let mut told_at: Option<Instant> = None;
         loop {
             let is_told = told_at.is_some_and(|at| at.elapsed() < TOLD_MAX);
-            let question = async {
+            let question = async move {
                 // The bus says what happens: it is only asked whether that is all.
                 if is_told && wait_ms > 0 {
                     time::sleep(ASK_EVERY).await;
