@@ -27,7 +27,7 @@ pub use self::{
     in_process::InProcess,
     message::TooBig,
     nats::Nats,
-    publisher::{Publisher, Standing},
+    publisher::{Publisher, Standing, Standings},
 };
 use crate::Envelope;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::Check;
 use cluster::{Freshness, Stale};
-use eventlog::EventLog;
+use domain::Log;
+use eventlog::{EventLog, bus::Standings};
 use ledger::{Node, NodeClock};
 use projections::{Calls, Directory};
 
@@ -19,6 +20,8 @@ pub(crate) struct NodeHealth {
     pub(crate) node: Arc<Node>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) calls: Arc<Calls>,
+    /// How publishing goes, where there is a bus.
+    pub(crate) bus: Option<Standings>,
 }
 
 impl api::Health for NodeHealth {
@@ -26,7 +29,7 @@ impl api::Health for NodeHealth {
         let heads = *self.log.subscribe().borrow();
         let directory = heads.control.saturating_sub(self.directory.position());
         let calls = heads.ledger.saturating_sub(self.calls.position());
-        vec![
+        let mut checks = vec![
             journal(&self.node),
             Check {
                 name: "directory",
@@ -34,8 +37,24 @@ impl api::Health for NodeHealth {
                 detail: format!("{directory} events behind"),
             },
             Check { name: "calls", ok: calls < LAG_MAX, detail: format!("{calls} events behind") },
-        ]
+        ];
+        checks.extend(self.bus.as_ref().map(bus));
+        checks
     }
+}
+
+/// Always well enough: nodes ask for what is not published.
+fn bus(standings: &Standings) -> Check {
+    let of = |log| {
+        let standing = standings.of(log);
+        let backlog = match standing.backlog() {
+            Some(backlog) => format!("{backlog} events to publish"),
+            None => "it is not known what is published".to_owned(),
+        };
+        let fault = standing.fault.map(|fault| format!("; degraded: {fault}")).unwrap_or_default();
+        format!("{log}: {backlog}{fault}")
+    };
+    Check { name: "bus", ok: true, detail: Log::ALL.map(of).join("; ") }
 }
 
 /// All parts of a process that has no database.

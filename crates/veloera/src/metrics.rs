@@ -1,5 +1,6 @@
 //! What the node says of itself to Prometheus: read where it stands, when somebody asks.
 
+mod bus;
 mod process;
 
 use std::{
@@ -9,7 +10,7 @@ use std::{
 };
 
 use cluster::{Freshness, Stale};
-use eventlog::EventLog;
+use eventlog::{EventLog, bus::Standings};
 use ledger::{Node, NodeClock};
 use projections::{
     Calls, Directory,
@@ -39,6 +40,8 @@ pub(crate) struct NodeMetrics {
 pub(crate) struct History {
     pub(crate) log: EventLog,
     pub(crate) calls: Arc<Calls>,
+    /// How publishing goes, where there is a bus.
+    pub(crate) bus: Option<Standings>,
 }
 
 /// No labels, one, or more.
@@ -64,6 +67,9 @@ impl Collector for NodeMetrics {
         if let Some(history) = &self.history {
             self.logs(&mut page, history)?;
             charged(&mut page, &history.calls.totals())?;
+            if let Some(standings) = &history.bus {
+                bus::encode(&mut page, standings)?;
+            }
         }
         if let Some(freshness) = &self.freshness {
             self.sync(&mut page, freshness)?;
@@ -75,7 +81,7 @@ impl Collector for NodeMetrics {
 }
 
 impl NodeMetrics {
-    fn logs(&self, page: &mut Page<'_>, History { log, calls }: &History) -> fmt::Result {
+    fn logs(&self, page: &mut Page<'_>, History { log, calls, .. }: &History) -> fmt::Result {
         let heads = *log.subscribe().borrow();
         page.gauge(
             "veloera_log_position",
@@ -110,7 +116,7 @@ impl NodeMetrics {
             page.gauge_seconds(
                 "veloera_sync_age_seconds",
                 "How long ago this node last knew that nothing was missing",
-                age_ms,
+                [(Labels::new(), age_ms)],
             )?;
         }
         let Stale { callers, prices, channels } = freshness.stale(now_ms);
@@ -220,11 +226,16 @@ impl Page<'_> {
         self.lines(name, help, MetricType::Counter, std::iter::once(line))
     }
 
-    /// A length of time, to the millisecond.
-    fn gauge_seconds(&mut self, name: &str, help: &str, ms: u64) -> fmt::Result {
-        let seconds = Duration::from_millis(ms).as_secs_f64();
-        let line = (Labels::new(), ConstGauge::<f64>::new(seconds));
-        self.lines(name, help, MetricType::Gauge, std::iter::once(line))
+    /// Lengths of time, to the millisecond.
+    fn gauge_seconds(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let seconds = |ms| ConstGauge::<f64>::new(Duration::from_millis(ms).as_secs_f64());
+        let lines = lines.into_iter().map(|(labels, ms)| (labels, seconds(ms)));
+        self.lines(name, help, MetricType::Gauge, lines)
     }
 
     fn lines<M: EncodeMetric>(

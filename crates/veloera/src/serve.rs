@@ -107,10 +107,10 @@ async fn serve(
     drop(edge);
     let stop = parts.work.stop_after(stop::requested()?);
     let server = answer(listener, router, relays, stop);
-    let (work, appender) = parts.into_work();
+    let (work, ends) = parts.into_work();
     stop::in_order(config, server, &work).await?;
     drop(work);
-    stop::log(appender).await;
+    stop::log(ends).await;
     Ok(())
 }
 

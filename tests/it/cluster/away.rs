@@ -142,3 +142,32 @@ async fn with_a_bus_or_without_it_what_is_decided_reaches_every_relay_node() {
     }
     cluster.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_node_without_its_bus_says_so_and_stays_ready() {
+    let nats = servers::Nats::start().await;
+    let cluster = Cluster::start_on_bus(1, &nats, short).await;
+    let control = at(&cluster.world.veloera, "");
+    let says = async |what: &str, failing: &str| {
+        wait::until(what, SEEN_MAX, async || {
+            let metrics = control.get("/metrics").await.ok()?;
+            std::str::from_utf8(&metrics.body).unwrap().contains(failing).then_some(())
+        })
+        .await;
+        let ready = control.get("/readyz").await.unwrap();
+        assert_eq!(ready.status, 200, "{ready:?}");
+        let checks = ready.json()["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["name"] == "bus").unwrap()["detail"].to_string()
+    };
+    let well = says("a bus", "veloera_bus_failing{log=\"control\"} 0").await;
+    assert!(!well.contains("degraded"), "{well}");
+    nats.kill().await;
+    let away = says("no bus", "veloera_bus_failing{log=\"control\"} 1").await;
+    assert!(
+        away.contains("control: 0 events to publish; degraded: the NATS server cannot be reached"),
+        "{away}"
+    );
+    nats.restart().await;
+    says("the bus again", "veloera_bus_failing{log=\"control\"} 0").await;
+    cluster.close().await;
+}

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use self::attach::Outlet;
-pub use self::standing::Standing;
+pub use self::standing::{Standing, Standings};
 use super::{BusError, HEAD_EVERY_MS, Head, Nats, pause::Pause};
 use crate::{Clock, EventLog, Heads, LogReader, StoreError};
 
@@ -43,9 +43,9 @@ impl Publisher {
         Self { lines: Log::ALL.map(line) }
     }
 
-    /// How it goes, for `log`.
-    pub fn standing(&self, log: Log) -> watch::Receiver<Standing> {
-        self.lines[log as usize].standing.subscribe()
+    /// How it goes.
+    pub fn standings(&self) -> Standings {
+        Standings(self.lines.each_ref().map(|line| line.standing.subscribe()))
     }
 
     /// Works until the logs are closed, and tries once more then.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
 use eventlog::{
     Clock, EventLog, Sealer,
-    bus::{Nats, Publisher},
+    bus::{Nats, Publisher, Standings},
 };
 use ledger::{Bank, BankOptions, Unheard};
 use projections::{Calls, Directory};
@@ -37,7 +37,15 @@ pub(crate) struct Parts {
     providers: Arc<Providers>,
     bank: Bank,
     keeper: Arc<dyn ChannelKeeper>,
-    appender: JoinHandle<()>,
+    /// How publishing goes, where there is a bus.
+    bus: Option<Standings>,
+    ends: Ends,
+}
+
+/// What comes to its end by itself when nothing else of this is left: one after the other.
+pub(super) struct Ends {
+    pub(super) appender: JoinHandle<()>,
+    pub(super) publisher: Option<JoinHandle<()>>,
 }
 
 impl Parts {
@@ -60,22 +68,21 @@ impl Parts {
         work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
         work.follow(control, Arc::clone(&directory).follow(log.clone()));
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
-        if let Some(nats) = nats(config, &sealer).await? {
-            let clock: Arc<dyn Clock> = Arc::new(Machine);
-            work.follow(control, Publisher::new(&nats, &log, &clock).run());
-        }
+        let (bus, publisher) = publish(config, &log, control).await?;
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
         let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
         work.follow(control, reports.keep(log.clone()));
         let relay =
             Relay::new(ports(&work, models, Arc::clone(&keeper)), relay_config(config), work.tasks.clone())?;
-        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, appender })
+        let ends = Ends { appender, publisher };
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, ends })
     }
 
     pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
         let node = Arc::clone(&self.work.node);
-        let history = History { log: self.log.clone(), calls: Arc::clone(&self.calls) };
+        let (log, calls, bus) = (self.log.clone(), Arc::clone(&self.calls), self.bus.clone());
+        let history = History { log, calls, bus };
         let client = ClientEdge {
             directory: Arc::clone(&self.directory),
             freshness: Arc::new(WithTheLog),
@@ -87,6 +94,7 @@ impl Parts {
                 node: Arc::clone(&node),
                 directory: Arc::clone(&self.directory),
                 calls: Arc::clone(&self.calls),
+                bus: self.bus.clone(),
             }),
             metrics: Metrics::new(Box::new(NodeMetrics {
                 node,
@@ -114,10 +122,22 @@ impl Parts {
         })
     }
 
-    /// What is to be ended, and the appender: it comes to its end when nothing else of this is left.
-    pub(super) fn into_work(self) -> (Work, JoinHandle<()>) {
-        (self.work, self.appender)
+    /// What is to be ended, and what then ends by itself.
+    pub(super) fn into_work(self) -> (Work, Ends) {
+        (self.work, self.ends)
     }
+}
+
+/// Has what is appended told to relay nodes, where there is a bus.
+async fn publish(
+    config: &Config,
+    log: &EventLog,
+    on: &Handle,
+) -> anyhow::Result<(Option<Standings>, Option<JoinHandle<()>>)> {
+    let Some(nats) = nats(config, log.sealer()).await? else { return Ok((None, None)) };
+    let clock: Arc<dyn Clock> = Arc::new(Machine);
+    let publisher = Publisher::new(&nats, log, &clock);
+    Ok((Some(publisher.standings()), Some(on.spawn(publisher.run()))))
 }
 
 /// The bus between nodes, where there is one. It may well be away now.

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-};
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::work::Work;
+use super::{build::Ends, work::Work};
 use crate::config::Config;
 
 /// How long a pool's last threads may take.
 pub(super) const POOL_MAX: Duration = Duration::from_secs(2);
 /// How long the journal may take to come home.
 const HOME_MAX: Duration = Duration::from_secs(10);
+/// How long the last events may take to be told.
+const TOLD_MAX: Duration = Duration::from_secs(3);
 
 /// Resolves when the process is asked to end.
 pub(super) fn requested() -> std::io::Result<impl Future<Output = ()> + Send> {
@@ -61,9 +60,14 @@ pub(super) async fn in_order(
     Ok(())
 }
 
-/// Waits until the log has ended, which it does when nothing holds it any more.
-pub(super) async fn log(appender: JoinHandle<()>) {
+/// Waits until the log has ended, which it does when nothing holds it any more, and the last of it was told.
+pub(super) async fn log(Ends { appender, publisher }: Ends) {
     if tokio::time::timeout(HOME_MAX, appender).await.is_err() {
         tracing::warn!("something still holds the log");
+    }
+    if let Some(publisher) = publisher
+        && tokio::time::timeout(TOLD_MAX, publisher).await.is_err()
+    {
+        tracing::warn!("the last events were not published: another node does, or the next start");
     }
 }

@@ -3,8 +3,26 @@
 use std::sync::Arc;
 
 use domain::{Log, TimeStamp};
+use tokio::sync::watch;
 
 use crate::bus::{BusError, TooBig};
+
+/// How publishing goes, as it changes. A cheap handle.
+#[derive(Clone, Debug)]
+pub struct Standings(pub(super) [watch::Receiver<Standing>; 2]);
+
+impl Standings {
+    /// How it goes for `log` now.
+    pub fn of(&self, log: Log) -> Standing {
+        self.0[log as usize].borrow().clone()
+    }
+
+    /// Waits until it goes so for `log`; it goes on as it last went where the publisher has ended.
+    pub async fn wait_for(&mut self, log: Log, so: impl FnMut(&Standing) -> bool) -> Standing {
+        let found = self.0[log as usize].wait_for(so).await.map(|standing| standing.clone());
+        found.unwrap_or_else(|_| self.of(log))
+    }
+}
 
 /// How far one log is published.
 #[derive(Clone, Debug, Default)]

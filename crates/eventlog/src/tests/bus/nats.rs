@@ -1,13 +1,13 @@
 //! What NATS adds: it may be away, be wiped, be filled by somebody else.
 
-use domain::Log::{Control, Ledger};
+use domain::Log::Control;
 use futures_util::StreamExt;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 
 use super::{clock, connect, hear, hear_head, positions, take_notes};
 use crate::{
     StreamAppend,
-    bus::{Bus, BusError, Heard, Nats, Publisher, Standing, TooBig},
+    bus::{Bus, BusError, Heard, Nats, Publisher, Standing, Standings, TooBig},
     tests::bench::{Bench, Store, append, note, noted},
 };
 
@@ -15,8 +15,7 @@ use crate::{
 pub(super) struct Published {
     pub(super) bench: Bench,
     pub(super) nats: Nats,
-    /// How it goes for the control log and for the ledger log.
-    pub(super) standings: [watch::Receiver<Standing>; 2],
+    standings: Standings,
     pub(super) tasks: JoinSet<()>,
 }
 
@@ -28,7 +27,7 @@ impl Published {
     pub(super) async fn of(bench: Bench, server: &servers::Nats) -> Self {
         let nats = connect(server, &bench).await;
         let publisher = Publisher::new(&nats, &bench.log, &clock(&bench));
-        let standings = [Control, Ledger].map(|log| publisher.standing(log));
+        let standings = publisher.standings();
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher.run());
         Self { bench, nats, standings, tasks }
@@ -36,7 +35,7 @@ impl Published {
 
     /// Waits until it goes so for the control log.
     pub(super) async fn until(&mut self, so: impl FnMut(&Standing) -> bool) -> Standing {
-        self.standings[0].wait_for(so).await.unwrap().clone()
+        self.standings.wait_for(Control, so).await
     }
 }
 
