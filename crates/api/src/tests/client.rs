@@ -223,6 +223,7 @@ async fn a_model_that_is_only_chatted_with_is_not_embedded() {
 #[tokio::test]
 async fn nobody_is_let_in_by_a_node_that_would_not_know_who_was_revoked() {
     let node = node().await;
+    node.channel().await;
     let (key, _) = token(&node, json!({"name": "t"})).await;
     assert_eq!(chat(&node, &key).await.status, 200);
     node.heard.store(false, Ordering::SeqCst);

@@ -83,6 +83,18 @@ impl Follower {
         tokio::join!(self.tail(hints), self.tell());
     }
 
+    /// Takes in what there is now, so that whoever serves from it does not begin with what is long known elsewhere.
+    ///
+    /// # Errors
+    /// When there is no answer, or it cannot be taken in: then it is served from what is known.
+    pub async fn catch_up(&self) -> Result<(), FollowError> {
+        let begun_ms = i64::try_from(self.clock.boot_ms()).unwrap_or(i64::MAX);
+        while self.freshness.last().is_none_or(|last| last.at_ms < begun_ms) {
+            self.ask(0).await?;
+        }
+        Ok(())
+    }
+
     async fn tail(&self, hints: Option<Subscription>) {
         let mut bus = Hints::new(hints);
         // News are waited for once it is known that nothing is missing: whoever begins, or was cut off, asks at once.

@@ -235,6 +235,16 @@ async fn what_is_asked_for_is_taken_and_the_end_is_known_to_be_reached() {
     assert_eq!(freshness.last().unwrap().place, Place { log_id: LOG, position: 5 });
 }
 
+#[tokio::test]
+async fn whoever_catches_up_knows_all_that_there_is_or_why_not() {
+    let Pair { far, near, freshness, follower, .. } = pair(Far::of(LOG, 2_500), Near::at(1));
+    follower.catch_up().await.unwrap();
+    assert_eq!((near.place().position, freshness.age_ms(0)), (2_500, Some(0)));
+    let Pair { follower, .. } = pair(far.clone(), Near::at(1));
+    *far.is_away.lock() = true;
+    assert!(matches!(follower.catch_up().await, Err(FollowError::Source(_))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn news_come_while_they_are_waited_for_and_are_told_to_be_here() {
     let Pair { far, near, follower, .. } = pair(Far::of(LOG, 1), Near::at(0));

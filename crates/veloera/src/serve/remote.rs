@@ -13,7 +13,10 @@ use eventlog::{Sealer, bus::Bus};
 use ledger::Unheard;
 use projections::Directory;
 use relay::Relay;
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 
 use super::{
     build::{nats, ports, providers, relay_config},
@@ -32,6 +35,9 @@ use crate::{
 
 /// How long to wait for a control node that does not answer, at a start that needs one.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a start waits for what it has missed.
+const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
 /// Everything that runs.
 pub(super) struct RemoteParts {
@@ -70,6 +76,11 @@ impl RemoteParts {
             Arc::new(Machine),
             sealer.clone(),
         );
+        match timeout(CATCH_UP_MAX, follower.catch_up()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "this node begins with what it knew"),
+            Err(_) => tracing::warn!("this node begins with what it knew: no control node answers in time"),
+        }
         let hints = nats(config, &sealer).await?;
         let hints = hints.map(|nats| nats.subscribe(Log::Control, directory.position()));
         work.follow(control, follower.run(hints));
