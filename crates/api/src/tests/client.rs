@@ -228,7 +228,7 @@ async fn nobody_is_let_in_by_a_node_that_would_not_know_who_was_revoked() {
     assert_eq!(chat(&node, &key).await.status, 200);
     node.heard.store(false, Ordering::SeqCst);
     let refused = chat(&node, &key).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "service_unavailable"));
     assert_eq!(refused.header("retry-after"), "5");
     // Whoever has no key is told no more than that either.
     assert_eq!(chat(&node, "sk-nobody").await.status, 503);
