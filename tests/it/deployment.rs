@@ -33,8 +33,8 @@ fn settings() -> BTreeSet<String> {
 /// Every `VELOERA_…` in a text.
 fn variables(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let names = text.split(|c: char| !is_part(c)).filter(|word| word.starts_with("VELOERA_"));
-    names.map(str::to_owned).collect()
+    let names = text.split(|c: char| !is_part(c)).filter_map(|word| word.strip_prefix("VELOERA_"));
+    names.filter(|name| !name.is_empty()).map(|name| format!("VELOERA_{name}")).collect()
 }
 
 #[test]
