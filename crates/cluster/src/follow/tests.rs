@@ -350,9 +350,10 @@ async fn an_event_that_cannot_be_understood_ends_it_there_and_freshness_with_it(
 #[tokio::test(start_paused = true)]
 async fn whoever_begins_and_whoever_was_cut_off_knows_at_once_that_nothing_is_missing() {
     let Pair { far, freshness, clock, follower, .. } = pair(Far::of(LOG, 1), Near::at(1));
+    // Before the first question, whichever of the two below comes first.
+    clock.0.store(1_000, Ordering::SeqCst);
     let watch = async {
         let pause = || time::sleep(time::Duration::from_millis(10));
-        clock.0.store(1_000, Ordering::SeqCst);
         while freshness.age_ms(1_000) != Some(0) {
             pause().await;
         }
