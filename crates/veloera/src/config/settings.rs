@@ -59,7 +59,7 @@ settings! {
     idle_timeout_ms: "120000", "how long an answer may pause";
     total_timeout_ms: "900000", "how long a call may take in all";
     drain_timeout_ms: "30000", "how long open calls may take after the process was asked to end";
-    relay_threads: "two thirds of the cores, at least 1", "how many threads carry calls; the rest is for the ledger and the database";
+    relay_threads: "one per core", "how many threads carry calls";
     cors_origins: "none", "web pages of others that may ask, such as `https://app.example`, with commas between them; `*` is every page";
     metrics_key: "none", "what whoever reads `/metrics` must show as bearer token, 16 characters or more; without it anyone who reaches the port may read them";
 }
