@@ -109,7 +109,7 @@ fn measure(plan: &Plan, parts: &[Part]) {
     }
 }
 
-/// A thread per core, as the gateway has for calls.
+/// A thread per core.
 fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }

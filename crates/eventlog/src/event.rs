@@ -72,6 +72,11 @@ pub fn stream_name(kind: &str, id: &str) -> String {
     format!("{kind}:{id}")
 }
 
+/// The id of the aggregate that a stream is of.
+pub(crate) fn stream_id(stream: &str) -> &str {
+    stream.split_once(':').map_or("", |(_, id)| id)
+}
+
 /// An event as it stands in its log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
@@ -108,7 +113,7 @@ impl Recorded {
 
     /// The id of its stream.
     pub fn id(&self) -> &str {
-        self.stream.split_once(':').map_or("", |(_, id)| id)
+        stream_id(&self.stream)
     }
 }
 

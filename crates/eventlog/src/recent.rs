@@ -33,7 +33,7 @@ impl Recent {
     pub(crate) fn after(&self, log: Log, after: u64, limit: usize) -> Option<Vec<Recorded>> {
         let tail = self.0[log as usize].lock();
         let first = tail.events.front()?.position;
-        let skipped = usize::try_from((after + 1).checked_sub(first)?).ok()?;
+        let skipped = usize::try_from(after.checked_add(1)?.checked_sub(first)?).ok()?;
         let found: Vec<Recorded> = tail.events.iter().skip(skipped).take(limit).cloned().collect();
         // Others may append to the same database: that nothing follows is only known there.
         (!found.is_empty()).then_some(found)
@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(positions(&recent, 5, 2), Some(vec![6, 7]));
         assert_eq!(positions(&recent, 3, 9), None, "event 4 is not here");
         assert_eq!(positions(&recent, 8, 9), None, "what follows only the database knows");
+        assert_eq!(positions(&recent, u64::MAX, 9), None, "whoever asks may ask anything");
         assert!(recent.after(Log::Control, 4, 9).is_none());
     }
 

@@ -26,7 +26,7 @@ pub(super) fn start(provider: SocketAddr) -> Helper {
     Helper::start(&[SUBCOMMAND, &provider.to_string()])
 }
 
-/// A thread per core, as the gateway has for calls.
+/// A thread per core.
 pub(super) fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }

@@ -4,7 +4,7 @@ use domain::Log;
 use sqlx::QueryBuilder;
 
 use super::{LogReader, PAGE_MAX, signed};
-use crate::{StoreError, leaf::table, on};
+use crate::{StoreError, event::stream_id, leaf::table, on};
 
 /// An event without what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Happened {
 impl Happened {
     /// The id of its stream.
     pub fn id(&self) -> &str {
-        self.stream.split_once(':').map_or("", |(_, id)| id)
+        stream_id(&self.stream)
     }
 }
 

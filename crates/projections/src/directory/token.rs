@@ -87,7 +87,7 @@ impl TokenEntry {
             group: self.group.clone(),
             limits: (!self.limits.is_none()).then_some(self.limits),
         };
-        let sha256 = self.sha256.map(written_hash).unwrap_or_default();
+        let sha256 = self.sha256.map(hex::encode).unwrap_or_default();
         let key = HashedKey { sha256, hint: String::new() };
         TokenRow { token_id: self.token_id, spec, key, state: self.state }
     }
@@ -134,23 +134,7 @@ impl Hash for ByKey {
 
 /// The hash itself; none where the text is no SHA-256, which then matches no key.
 pub(super) fn sha256(key: &HashedKey) -> Option<[u8; 32]> {
-    let digits = key.sha256.as_bytes();
     let mut hash = [0; 32];
-    if digits.len() != 2 * hash.len() {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair: &[u8; 2] = pair.try_into().ok()?;
-        *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
-    }
+    hex::decode_to_slice(&key.sha256, &mut hash).ok()?;
     Some(hash)
-}
-
-fn digit(hex: u8) -> Option<u8> {
-    u8::try_from(char::from(hex).to_digit(16)?).ok()
-}
-
-fn written_hash(hash: [u8; 32]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16);
-    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
 }

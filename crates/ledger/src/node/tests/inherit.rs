@@ -16,8 +16,8 @@ async fn begun(ledger: &Ledger, port: &Arc<Faulty>) -> Result<Arc<Node>, NodeErr
     ledger.open_node(options, port.clone()).await
 }
 
-#[tokio::test]
-async fn what_a_dead_process_left_comes_home_when_the_ledger_answers() {
+/// A process died in the middle of a call; another begins while the ledger is away.
+async fn begun_anew() -> (Ledger, Arc<Faulty>, Arc<Node>) {
     let ledger = Ledger::with(100).await;
     let port = Faulty::new(&ledger, Line::Good);
     let node = begun(&ledger, &port).await.unwrap();
@@ -26,6 +26,12 @@ async fn what_a_dead_process_left_comes_home_when_the_ledger_answers() {
     drop(node);
     port.set(Line::Down);
     let node = begun(&ledger, &port).await.unwrap();
+    (ledger, port, node)
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_comes_home_when_the_ledger_answers() {
+    let (ledger, port, node) = begun_anew().await;
     assert_eq!((node.open_calls(), charges(&ledger).await), (0, vec![]));
     let refused = reserve(&node, 2, 10).await;
     assert!(matches!(refused, Err(ReserveError::Ledger(_))), "{refused:?}");
@@ -40,14 +46,7 @@ async fn what_a_dead_process_left_comes_home_when_the_ledger_answers() {
 
 #[tokio::test]
 async fn the_first_call_gives_the_old_leases_back_before_it_asks_for_new_ones() {
-    let ledger = Ledger::with(100).await;
-    let port = Faulty::new(&ledger, Line::Good);
-    let node = begun(&ledger, &port).await.unwrap();
-    reserve(&node, 1, 60).await.unwrap();
-    sent(&node, 1);
-    drop(node);
-    port.set(Line::Down);
-    let node = begun(&ledger, &port).await.unwrap();
+    let (ledger, port, node) = begun_anew().await;
     port.set(Line::Good);
     // All that is left: it is only there once the old lease has gone home.
     reserve(&node, 2, 90).await.unwrap();
