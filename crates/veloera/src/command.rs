@@ -2,9 +2,11 @@
 
 mod apply;
 mod audit;
+mod meter;
 mod migrate;
 mod node;
 mod openapi;
+mod projections;
 mod schemas;
 mod settings;
 mod user;
@@ -46,6 +48,9 @@ enum Command {
     Settings,
     /// Writes the schema and a sample of every event.
     Schemas(Schemas),
+    /// Looks at read models that follow at a distance, and makes them anew.
+    #[command(subcommand)]
+    Projections(projections::Projections),
     /// Reads the history.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -108,6 +113,7 @@ impl Cli {
             Command::Openapi => openapi::run()?,
             Command::Settings => settings::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,
+            Command::Projections(projections) => projections.run()?,
             Command::Audit(audit) => return audit.run(),
         }
         Ok(ExitCode::SUCCESS)
