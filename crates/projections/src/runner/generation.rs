@@ -18,6 +18,10 @@ impl Generation {
         Self(self.0.saturating_add(1))
     }
 
+    pub(super) fn previous(self) -> Option<Self> {
+        (self > Self::FIRST).then(|| Self(self.0.saturating_sub(1)))
+    }
+
     pub(crate) const fn number(self) -> i64 {
         self.0
     }

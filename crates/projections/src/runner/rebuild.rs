@@ -78,7 +78,9 @@ impl Build {
     async fn begin<P: Projection>(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let make = P::make(connection.dialect(), self.generation);
         let begun = connection.transaction(async |connection| {
-            forget::<P>(connection, self.generation).await?;
+            for left in self.before.previous().into_iter().chain([self.generation]) {
+                forget::<P>(connection, left).await?;
+            }
             connection.script(&make).await?;
             self.at.set::<P>(connection, self.generation).await
         });

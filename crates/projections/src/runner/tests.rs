@@ -76,6 +76,31 @@ async fn one_that_is_rebuilt_twice_is_found_again_after_a_restart() {
 }
 
 #[tokio::test]
+async fn tables_without_generations_keep_their_checkpoint_when_they_get_them() {
+    let mut house = House::open().await;
+    let (calls, right) = spoiled(&mut house).await;
+    house.tamper("UPDATE calls SET amount_nanos = position").await;
+    for sql in [
+        "DROP TABLE projections",
+        "ALTER TABLE checkpoints RENAME TO v2",
+        "CREATE TABLE checkpoints(projection TEXT PRIMARY KEY, log TEXT NOT NULL, log_id TEXT NOT NULL, \
+         position INTEGER NOT NULL, event_id TEXT) STRICT, WITHOUT ROWID",
+        "INSERT INTO checkpoints SELECT projection, log, log_id, position, event_id FROM v2",
+        "DROP TABLE v2",
+        "UPDATE schema_versions SET version = 1 WHERE component = 'calls'",
+    ] {
+        house.tamper(sql).await;
+    }
+    drop(calls);
+    let mut house = house.reopen().await;
+    let calls = house.calls().await;
+    assert_eq!((calls.position(), all(&house).await), (3, right));
+    let position = charged(&house, 4).await;
+    reached(&calls, position).await;
+    assert_eq!(all(&house).await.len(), 4);
+}
+
+#[tokio::test]
 async fn what_a_rebuild_left_that_broke_off_is_in_nobodys_way() {
     let mut house = House::open().await;
     let (_calls, right) = spoiled(&mut house).await;
