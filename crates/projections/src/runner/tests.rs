@@ -113,6 +113,10 @@ async fn what_a_rebuild_left_that_broke_off_is_in_nobodys_way() {
     assert_eq!((status.generation, status.rebuilt_to), (1, Some(2)));
     Calls::rebuild(&reader, &writer, |_| {}).await.unwrap();
     assert_eq!(all(&house).await, right);
+    // And this one did not live to drop what it replaced.
+    Calls::rebuild(&reader, &writer, |_| {}).await.unwrap();
+    house.tamper("CREATE TABLE calls(position INTEGER)").await;
+    assert_eq!(all(&house).await, right);
 }
 
 #[tokio::test]
