@@ -27,6 +27,12 @@ impl Cluster {
         Self::begin(relays, Launch::default(), relay, decide).await
     }
 
+    /// How a relay node joins both this cluster's control node and another one.
+    pub async fn relay_of_both(&self, other: &Veloera) -> Veloera {
+        let urls = format!("{},{}", self.world.veloera.url(""), other.url(""));
+        Veloera::start(self.join.clone().set("CONTROL_URL", urls)).await
+    }
+
     /// The same with a bus between them.
     pub async fn start_on_bus(
         relays: usize,
@@ -54,6 +60,11 @@ impl Cluster {
             cluster.relays.push(relay);
         }
         cluster
+    }
+
+    /// One more control node on the same database, with the same master key.
+    pub async fn another_control(&self) -> Veloera {
+        Veloera::start(topology::control(Launch::default().bare(), &self.database)).await
     }
 
     /// One more relay node.

@@ -5,13 +5,20 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, header};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
+use crate::{
+    dispatch::POSITION,
+    extract::applied::{APPLIED, BEHIND},
+};
+
 /// How long a browser may remember the answer.
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// What of an answer such a page may see beside the body.
-const SHOWN: [HeaderName; 5] = [
+const SHOWN: [HeaderName; 7] = [
     header::ETAG,
     header::RETRY_AFTER,
-    HeaderName::from_static("veloera-position"),
+    POSITION,
+    APPLIED,
+    BEHIND,
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("x-should-retry"),
 ];

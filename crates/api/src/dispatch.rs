@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{CommandId, Sealed};
@@ -82,13 +82,14 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Says how far the logs have come.
+/// How far the logs have come.
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("veloera-position");
+
 pub(crate) fn set_positions(headers: &mut HeaderMap, positions: Heads) {
-    let name = header::HeaderName::from_static("veloera-position");
-    set_header(headers, name, Some(positions.to_string()));
+    set_header(headers, POSITION, Some(positions.to_string()));
 }
 
-fn set_header(headers: &mut HeaderMap, name: header::HeaderName, text: Option<String>) {
+pub(crate) fn set_header(headers: &mut HeaderMap, name: HeaderName, text: Option<String>) {
     if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
         headers.insert(name, value);
     }

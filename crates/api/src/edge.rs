@@ -52,6 +52,8 @@ pub struct EdgeLimits {
     pub body_wait_ms_max: u64,
     /// How long a read waits for the position that it asked for.
     pub position_wait_ms_max: u64,
+    /// How long a write waits, that asked to, for relay nodes to heed it.
+    pub applied_wait_ms_max: u64,
 }
 
 impl Default for EdgeLimits {
@@ -61,6 +63,7 @@ impl Default for EdgeLimits {
             relay_body_bytes_max: 32 << 20,
             body_wait_ms_max: 5 * 60 * 1_000,
             position_wait_ms_max: 500,
+            applied_wait_ms_max: 5_000,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a request holds, each part read in one place.
 
+pub(crate) mod applied;
 pub(crate) mod body;
 pub(crate) mod idempotency;
 pub(crate) mod json;

@@ -77,6 +77,7 @@ pub struct Metrics {
     registry: Registry,
     answered: Family<Answered, Counter>,
     took: Family<Route, Histogram, fn() -> Histogram>,
+    propagated: Histogram,
 }
 
 impl Metrics {
@@ -95,8 +96,19 @@ impl Metrics {
             "From a request's arrival to the first byte of its answer, the provider's time included",
             Family::clone(&took),
         );
+        let propagated = histogram();
+        registry.register(
+            "veloera_propagation_seconds",
+            "From an event of the control log to the report of a relay node that it heeds it",
+            propagated.clone(),
+        );
         registry.register_collector(node);
-        Self { registry, answered, took }
+        Self { registry, answered, took, propagated }
+    }
+
+    /// A relay node has said that it heeds an event of so long ago.
+    pub(crate) fn propagated(&self, ms: u64) {
+        self.propagated.observe(Duration::from_millis(ms).as_secs_f64());
     }
 
     fn note(&self, method: &'static str, route: Pattern, status: StatusCode, took: Duration) {

@@ -21,7 +21,7 @@ use crate::{
     },
     client::{chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
-    extract::position,
+    extract::{applied, position},
     metrics, openapi,
     operations::{self, Document},
     problem::{Code, Problem},
@@ -65,6 +65,7 @@ fn for_everyone_else(edge: &Arc<Edge>) -> Router {
         .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
+        .layer(middleware::from_fn_with_state(edge.clone(), applied::everywhere))
         .layer(Extension(Document(document())))
         .layer(CatchPanicLayer::custom(admin_panic))
         // Pages of events and calls shrink to a tenth; what streams is left as it is.

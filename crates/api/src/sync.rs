@@ -14,7 +14,7 @@ mod report;
 mod session;
 mod wait;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -30,6 +30,7 @@ use cluster::{
     protocol::{HEADER_MARK, SNAPSHOT_BYTES_MAX},
 };
 use domain::NodeId;
+use tokio::time::timeout;
 
 use self::{heard::Heard, recalls::Recalls, replays::Replays};
 pub(crate) use self::{heard::HeardNode, session::NodeSession};
@@ -53,6 +54,20 @@ impl Nodes {
     /// What was heard of a node by this process.
     pub(crate) fn heard(&self, id: NodeId) -> HeardNode {
         self.heard.of(id)
+    }
+
+    /// Waits until every node of those that `enrolled` names knows the `control` log up to `position`; not longer than
+    /// `most`. Gives those that do not.
+    pub(crate) async fn applied(
+        &self,
+        enrolled: impl Fn() -> Vec<NodeId>,
+        position: u64,
+        most: Duration,
+    ) -> Vec<NodeId> {
+        let knows = |id: &NodeId| self.heard.of(*id).applied.control >= position;
+        let behind = || enrolled().into_iter().filter(|id| !knows(id)).collect::<Vec<_>>();
+        let _ = timeout(most, self.heard.until(|| behind().is_empty())).await;
+        behind()
     }
 
     /// It was revoked.

@@ -134,12 +134,13 @@ impl Control {
         self.tell(format!("/sync/channels/{channel}/health"), &HealthBody { refuses }).await
     }
 
-    /// Says how far this node knows a log.
+    /// Says how far this node knows a log, to every control node: any may be waiting for it.
     ///
     /// # Errors
-    /// When no control node is of help.
+    /// When no control node has heard it.
     pub async fn applied(&self, log: Log, position: u64) -> Result<(), ControlError> {
-        self.tell("/sync/applied".into(), &AppliedBody { log, position }).await
+        let asked = Asked::json("/sync/applied".into(), &AppliedBody { log, position })?;
+        self.0.tell_each(&asked).await
     }
 
     pub(crate) async fn read<T: DeserializeOwned>(&self, asked: Asked) -> Result<T, ControlError> {

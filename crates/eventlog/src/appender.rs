@@ -1,11 +1,12 @@
 //! The one task that writes: it gathers what waits into one transaction (group commit).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::sleep,
 };
 
 use crate::{Heads, Metadata, StoreError, recent::Recent, snapshots::Maker, tx::Tx};
@@ -14,6 +15,9 @@ use crate::{Heads, Metadata, StoreError, recent::Recent, snapshots::Maker, tx::T
 pub const BATCH_MAX: usize = 256;
 /// The most commands that may wait; more wait in line to wait.
 pub const QUEUE_MAX: usize = 1_024;
+
+/// How long nothing may be written before it is looked whether others have written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes what is executed on its [`EventLog`](crate::EventLog).
 pub struct Appender {
@@ -40,14 +44,23 @@ impl Appender {
         let mut beside = JoinSet::new();
         beside.spawn(self.maker.run());
         let mut jobs = Vec::with_capacity(BATCH_MAX);
-        while self.queue.recv_many(&mut jobs, BATCH_MAX).await > 0 {
+        loop {
+            let received = tokio::select! {
+                received = self.queue.recv_many(&mut jobs, BATCH_MAX) => received,
+                () = sleep(LOOK_EVERY), if self.tx.is_shared() => {
+                    look(&mut self.tx, &self.heads_tx).await;
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
             let committed = transaction(&mut self.tx, &mut jobs).await.map_err(Arc::new);
             match &committed {
                 Ok(()) => {
                     // Before anybody is told that it is there.
                     self.recent.push(self.tx.take_appended());
-                    let heads = self.tx.heads();
-                    self.heads_tx.send_if_modified(|known| std::mem::replace(known, heads) != heads);
+                    tell(&self.heads_tx, self.tx.heads());
                 }
                 Err(error) => {
                     tracing::error!(%error, jobs = jobs.len(), "an append transaction failed");
@@ -59,6 +72,21 @@ impl Appender {
             }
         }
     }
+}
+
+/// What other processes have appended is heard of without a write of this one's.
+async fn look(tx: &mut Tx, heads: &watch::Sender<Heads>) {
+    match tx.look().await {
+        Ok(found) => tell(heads, found),
+        Err(error) => {
+            tracing::warn!(%error, "how far the logs have come is not known");
+            tx.recover().await;
+        }
+    }
+}
+
+fn tell(heads: &watch::Sender<Heads>, found: Heads) {
+    heads.send_if_modified(|known| std::mem::replace(known, found) != found);
 }
 
 async fn transaction(tx: &mut Tx, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {

@@ -105,6 +105,11 @@ impl Directory {
         self.state.read().nodes.len()
     }
 
+    /// Which ones.
+    pub fn node_ids(&self) -> Vec<NodeId> {
+        self.state.read().nodes.keys().copied().collect()
+    }
+
     /// Whose a journal is; `None` where no node has named it.
     pub fn journal_owner(&self, id: JournalId) -> Option<NodeId> {
         self.state.read().journal_owner(id)

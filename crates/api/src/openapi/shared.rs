@@ -112,6 +112,8 @@ fn complete_admin(operation: &mut Operation, does: Does) {
     if writes {
         let what = "Names this write: sent again, it is carried out once";
         parameters.push(header("Idempotency-Key", what, "8f14e45f").into());
+        let what = "`applied`: answers once every relay node heeds it, or after five seconds";
+        parameters.push(parameter(ParameterIn::Query, "wait", what, "applied").into());
     }
     if does == Does::Write {
         parameters.push(header("If-Match", "The ETag that it must have, or 412", "\"7\"").into());
@@ -124,6 +126,8 @@ fn complete_admin(operation: &mut Operation, does: Does) {
         let RefOr::T(response) = response else { continue };
         if writes {
             answers(response, "Veloera-Position", "How far the logs have come with it, such as `control:12`");
+            answers(response, "Veloera-Applied", "With `wait=applied`: whether every relay node heeds it");
+            answers(response, "Veloera-Behind", "With `wait=applied`: which relay nodes do not yet");
         }
         if !matches!(does, Does::ReadMany | Does::Ask) && status != "204" {
             answers(response, "ETag", "Its version, for `If-Match`");
@@ -148,9 +152,13 @@ fn requirement(scheme: &str) -> SecurityRequirement {
 }
 
 fn header(name: &str, what: &str, example: &str) -> Parameter {
+    parameter(ParameterIn::Header, name, what, example)
+}
+
+fn parameter(within: ParameterIn, name: &str, what: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Header)
+        .parameter_in(within)
         .required(Required::False)
         .description(Some(what))
         .schema(Some(text()))

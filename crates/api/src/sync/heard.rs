@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::{Log, NodeId, TimeStamp};
 use eventlog::Heads;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// What was heard of a node. Another control node may have heard more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,22 +17,41 @@ pub(crate) struct HeardNode {
 }
 
 #[derive(Default)]
-pub(super) struct Heard(Mutex<HashMap<NodeId, HeardNode>>);
+pub(super) struct Heard {
+    nodes: Mutex<HashMap<NodeId, HeardNode>>,
+    changes: watch::Sender<()>,
+}
 
 impl Heard {
     pub(super) fn hear(&self, id: NodeId, at: TimeStamp) {
-        self.0.lock().entry(id).or_default().at = Some(at);
+        self.nodes.lock().entry(id).or_default().at = Some(at);
     }
 
-    pub(super) fn applied(&self, id: NodeId, log: Log, position: u64) {
-        self.0.lock().entry(id).or_default().applied.set(log, position);
+    /// Gives how far it knew that log before.
+    pub(super) fn applied(&self, id: NodeId, log: Log, position: u64) -> u64 {
+        let before = {
+            let mut nodes = self.nodes.lock();
+            let applied = &mut nodes.entry(id).or_default().applied;
+            let before = applied.of(log);
+            applied.set(log, position);
+            before
+        };
+        self.changes.send_replace(());
+        before
     }
 
     pub(super) fn of(&self, id: NodeId) -> HeardNode {
-        self.0.lock().get(&id).copied().unwrap_or_default()
+        self.nodes.lock().get(&id).copied().unwrap_or_default()
     }
 
     pub(super) fn forget(&self, id: NodeId) {
-        self.0.lock().remove(&id);
+        self.nodes.lock().remove(&id);
+        self.changes.send_replace(());
+    }
+
+    /// Resolves once `come` says yes to what is known.
+    pub(super) async fn until(&self, mut come: impl FnMut() -> bool) {
+        // The sender lives as long as this does.
+        let _ = self.changes.subscribe().wait_for(|()| come()).await;
     }
 }

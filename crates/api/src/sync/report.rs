@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 use cluster::protocol::{AppliedBody, HealthBody};
-use domain::ChannelId;
+use domain::{ChannelId, Log};
 
 use super::NodeSession;
 use crate::{Edge, extract::Id, problem::Problem};
@@ -15,7 +15,14 @@ pub(super) async fn applied(
     session: NodeSession,
 ) -> Result<StatusCode, Problem> {
     let AppliedBody { log, position } = session.json()?;
-    edge.nodes.heard.applied(session.node_id(), log, position);
+    let before = edge.nodes.heard.applied(session.node_id(), log, position);
+    if log == Log::Control && (1..position).contains(&before) {
+        let latest = edge.log.reader().read(log, position.saturating_sub(1), 1).await?;
+        if let Some(event) = latest.first() {
+            // Both by this clock; the way of the report is counted too.
+            edge.metrics.propagated(edge.clock.now().ms_since(event.recorded_at));
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

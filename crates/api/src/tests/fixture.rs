@@ -73,7 +73,7 @@ pub(super) struct Node {
 
 /// Limits under which a slow machine is no failure.
 pub(super) fn patient() -> EdgeLimits {
-    EdgeLimits { position_wait_ms_max: 60_000, ..EdgeLimits::default() }
+    EdgeLimits { position_wait_ms_max: 60_000, applied_wait_ms_max: 60_000, ..EdgeLimits::default() }
 }
 
 pub(super) async fn node() -> Node {

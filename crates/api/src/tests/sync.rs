@@ -1,5 +1,6 @@
 //! What nodes ask of one another: who is refused, and a ledger behind a line.
 
+mod applied;
 mod forged;
 mod ledger;
 mod mended;

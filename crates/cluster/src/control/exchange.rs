@@ -3,6 +3,7 @@
 use std::{error::Error, sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -116,6 +117,20 @@ impl Inner {
             }
         }
         tried
+    }
+
+    /// Tells each of the control nodes. Fails where none has heard it.
+    pub(super) async fn tell_each(&self, asked: &Asked) -> Result<(), ControlError> {
+        let told = join_all(self.urls.iter().map(|url| self.exchange(url, asked))).await;
+        let mut heard = Err(ControlError::TimedOut { url: "no control node".into() });
+        for answer in told {
+            match answer {
+                Ok(_) => heard = Ok(()),
+                Err(error) if heard.is_err() => heard = Err(error),
+                Err(error) => tracing::debug!(%error, "a control node did not hear it"),
+            }
+        }
+        heard
     }
 
     async fn exchange(&self, url: &ControlUrl, asked: &Asked) -> Result<Bytes, ControlError> {

@@ -33,6 +33,10 @@ impl ControlUrls {
         self.0.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ControlUrl> {
+        self.0.iter()
+    }
+
     /// The one that comes `turn`th, from the first again after the last.
     pub(super) fn of_turn(&self, turn: usize) -> Option<&ControlUrl> {
         self.0.iter().cycle().nth(turn % self.0.len().max(1))

@@ -1,7 +1,7 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use domain::Log;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use rstest::rstest;
 
@@ -14,6 +14,8 @@ use crate::{EventLog, Recorded, connect_read_only};
 
 const WRITERS: u64 = 16;
 const APPENDS: u64 = 25;
+/// Past which it is not late but deaf.
+const HEARD_MAX: Duration = Duration::from_secs(60);
 /// Each append has a note for one stream of the control log and two for streams of the ledger log.
 const CONTROL: u64 = WRITERS * APPENDS;
 const LEDGER: u64 = 2 * CONTROL;
@@ -106,6 +108,21 @@ async fn a_second_process_that_writes_takes_turns(#[values(Sqlite, Postgres)] st
         append(log, vec![noted(Log::Control, "note:1")]).await.unwrap();
     }
     assert_gapless(&bench.all(Log::Control).await, 5);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_process_that_writes_nothing_hears_of_what_another_has_written(#[values(Postgres)] store: Store) {
+    let mut bench = Bench::new(store).await;
+    let other = bench.second_writer().await;
+    let mut heard = bench.log.subscribe();
+    append(&other, vec![noted(Log::Control, "note:1"), noted(Log::Ledger, "note:1")]).await.unwrap();
+    let told = timeout(HEARD_MAX, heard.wait_for(|told| told.reach(heads(1, 1)))).await;
+    assert_eq!(*told.expect("it hears of it by itself").unwrap(), heads(1, 1));
+    assert_eq!(bench.log.reader().read(Log::Control, 0, 9).await.unwrap().len(), 1);
+    // And what it writes then comes after.
+    append(&bench.log, vec![noted(Log::Control, "note:1")]).await.unwrap();
+    assert_gapless(&bench.all(Log::Control).await, 2);
 }
 
 #[rstest]

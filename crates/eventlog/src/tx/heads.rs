@@ -38,6 +38,17 @@ impl Tx {
         Ok(self.mark())
     }
 
+    /// Whether other processes may append too: a file has one that does.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.connection.dialect() == Dialect::Postgres
+    }
+
+    /// How far the logs are, outside a transaction.
+    pub(crate) async fn look(&mut self) -> Result<Heads, StoreError> {
+        self.heads = read(&mut self.connection).await?;
+        Ok(self.heads())
+    }
+
     /// Undoes whatever is open. A connection that cannot even do that is given up for a new one.
     pub(crate) async fn recover(&mut self) {
         if self.connection.execute("ROLLBACK").await.is_ok() || self.connection.dialect() == Dialect::Sqlite {

@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use super::super::fixture::{Node, node};
+use super::super::fixture::{Condition, Node, node_with, patient};
+use crate::EdgeLimits;
 
 /// What becomes of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,11 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) async fn new() -> Self {
-        let node = node().await;
+        Self::with(patient()).await
+    }
+
+    pub(super) async fn with(limits: EdgeLimits) -> Self {
+        let node = node_with(Condition::Ready, limits).await;
         let between = Arc::new(Between { line: Mutex::new(Line::Good), before: Mutex::new(None) });
         let line = Arc::clone(&between);
         let router = node.router.clone().layer(middleware::from_fn(move |request: Request, next: Next| {
