@@ -15,7 +15,7 @@ use crate::{EventLog, Recorded, connect_read_only};
 const WRITERS: u64 = 16;
 const APPENDS: u64 = 25;
 /// Past which it is not late but deaf.
-const HEARD_MAX: Duration = Duration::from_secs(60);
+const HEARD_MAX: Duration = Duration::from_mins(1);
 /// Each append has a note for one stream of the control log and two for streams of the ledger log.
 const CONTROL: u64 = WRITERS * APPENDS;
 const LEDGER: u64 = 2 * CONTROL;

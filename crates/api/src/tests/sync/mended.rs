@@ -47,6 +47,19 @@ async fn a_refusal_is_the_same_at_every_control_node_and_is_asked_for_once() {
     let rig = Rig::new().await;
     let urls = format!("http://{},{NOWHERE}", rig.address);
     let control = rig.control_at("nobody", &urls);
-    let told = control.applied(Log::Control, 1).await.unwrap_err();
+    let told = control.events(Log::Control, 0, 1, 0).await.unwrap_err();
     assert!(told.is_of_a_stranger(), "{told}");
+}
+
+#[tokio::test]
+async fn how_far_a_node_has_come_is_told_to_each_control_node_that_is_there() {
+    let rig = Rig::new().await;
+    let known = rig.enrolled().await.node_id();
+    for urls in [format!("{NOWHERE},http://{}", rig.address), format!("http://{},{NOWHERE}", rig.address)] {
+        rig.control_at("one", &urls).applied(Log::Control, 1).await.unwrap();
+    }
+    rig.control_at("one", NOWHERE).applied(Log::Control, 1).await.unwrap_err();
+    let listed = rig.node.ask("GET", "/api/v1/nodes").by(&rig.node.root).await_answer().await.json();
+    let one = &listed["items"][0];
+    assert_eq!((&one["id"], &one["applied_position"]), (&known.to_string().into(), &1.into()));
 }
