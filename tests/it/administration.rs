@@ -42,11 +42,7 @@ fn told(output: &Output) -> String {
 }
 
 async fn sign_in(veloera: &Veloera, login: &str, password: &str) -> Option<Admin> {
-    let body = json!({"login": login, "password": password}).to_string();
-    let ask = request(Method::POST, &veloera.url("/api/v1/auth/login"), "", Some(Bytes::from(body)));
-    let answer = Http::default().exchange(ask).await.unwrap();
-    let token = answer.json()["access_token"].as_str().map(str::to_owned);
-    token.map(|token| Admin::new(veloera.url(""), &token))
+    Admin::signed_in(veloera.url(""), login, password).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

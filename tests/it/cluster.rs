@@ -3,6 +3,7 @@
 
 mod away;
 mod decided;
+mod faults;
 
 use tests::{
     ApiClient, Cluster, Launch, Reply, Response, Veloera, chance, client::chat, price::MODEL,

@@ -7,14 +7,18 @@
 pub(crate) mod load;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use domain::account::{Deduction, Flag};
+use domain::{
+    CallId,
+    account::{Deduction, Flag},
+};
 use rand::{Rng, rngs::StdRng};
-use tests::{Bill, Launch, Veloera, World, chance, ledger_facts, wait};
-use tokio::time::sleep;
+use tests::{Bill, IssuedToken, Launch, Veloera, World, chance, ledger_facts, wait};
+use tokio::time::{sleep, timeout};
 
 use self::load::{CallKey, Client, Kind, Outcome, answer, at_work};
 
@@ -23,6 +27,10 @@ const ROUNDS_ON_A_SERVER: usize = 6;
 pub(crate) const CLIENTS: usize = 12;
 /// When in a round the process is killed.
 const KILLED_AFTER_MS: std::ops::Range<u64> = 100..1_200;
+/// What each client may spend: more than it does.
+pub(crate) const QUOTA_NANOS: u64 = 10_000_000_000;
+/// Past this it is not late but dead.
+const THROUGH_MAX: Duration = Duration::from_mins(3);
 const STILL: Duration = Duration::from_secs(3);
 const STILL_MAX: Duration = Duration::from_secs(90);
 
@@ -35,6 +43,8 @@ struct Charges {
     named: BTreeMap<CallKey, Deduction>,
     /// Those that no provider answered, by client: they cost nothing and say no usage.
     unanswered: Vec<(usize, Deduction)>,
+    /// How many events that is, and how many of them are in doubt.
+    count: (usize, usize),
 }
 
 impl Charges {
@@ -43,11 +53,15 @@ impl Charges {
     }
 }
 
-/// A gateway under load that dies again and again.
+/// Gateways under load, of which one or another dies again and again.
 pub(crate) struct Trial {
     pub(crate) world: World,
+    /// Others that carry calls.
+    pub(crate) relays: Vec<Veloera>,
     clients: Vec<Client>,
     calls: Calls,
+    /// What these accounts may come to at most, whatever happens.
+    pub(crate) bounds: Vec<(String, u64)>,
 }
 
 impl Trial {
@@ -57,34 +71,68 @@ impl Trial {
 
     /// The same on a world whose provider gives [`answer`]s.
     pub(crate) async fn on(world: World, seed: u64) -> Self {
-        let mut clients = Vec::new();
+        let mut tokens = Vec::new();
         for index in 0..CLIENTS {
-            let token = world.token(&format!("client {index}"), Some(10_000_000_000)).await;
-            clients.push(Client::new(token, chance::numbers(seed, index + 1)));
+            tokens.push(world.token(&format!("client {index}"), Some(QUOTA_NANOS)).await);
         }
-        Self { world, clients, calls: Calls::new() }
+        Self::of(world, Vec::new(), tokens, seed)
+    }
+
+    /// The same with a client for each of these tokens, in turn at the world's carrier and at these others.
+    pub(crate) fn of(world: World, relays: Vec<Veloera>, tokens: Vec<IssuedToken>, seed: u64) -> Self {
+        let clients = tokens.into_iter().enumerate();
+        let clients =
+            clients.map(|(index, token)| Client::new(token, chance::numbers(seed, index + 1))).collect();
+        Self { world, relays, clients, calls: Calls::new(), bounds: Vec::new() }
     }
 
     /// Lets all clients work while `death` comes to pass, and starts the gateway again.
     pub(crate) async fn round(&mut self, death: impl AsyncFnOnce(&mut Veloera)) {
-        let work = at_work(&self.world, &mut self.clients);
+        let until_it_dies = |seen| seen == Outcome::Broken;
+        let work = at_work(&[self.world.carrier().url("")], &mut self.clients, until_it_dies);
         let (seen, ()) = tokio::join!(work, death(self.world.carrier_mut()));
         self.calls.extend(seen);
         self.world.carrier_mut().restart().await;
     }
 
+    /// Lets all clients work while `fault` comes to pass and is over, and then until each has its answer again, or is
+    /// told that nothing is left. Says what they saw.
+    pub(crate) async fn through(
+        &mut self,
+        fault: impl AsyncFnOnce(&mut World, &mut [Veloera]),
+    ) -> Vec<Outcome> {
+        let carriers = std::iter::once(self.world.carrier()).chain(&self.relays);
+        let urls: Vec<String> = carriers.map(|carrier| carrier.url("")).collect();
+        let is_over = AtomicBool::new(false);
+        let until_well =
+            |seen| is_over.load(Ordering::Relaxed) && matches!(seen, Outcome::Whole | Outcome::Spent);
+        let work = timeout(THROUGH_MAX, at_work(&urls, &mut self.clients, &until_well));
+        let fault = async {
+            fault(&mut self.world, &mut self.relays).await;
+            is_over.store(true, Ordering::Relaxed);
+        };
+        let (seen, ()) = tokio::join!(work, fault);
+        let seen = seen.expect("every client is answered again");
+        self.calls.extend(seen.iter().copied());
+        seen.into_iter().map(|(_, (_, outcome))| outcome).collect()
+    }
+
     /// Compares bills, charges, answers and balances; says how many charges there are, and how many are in doubt.
     pub(crate) async fn check(self, bills_min: usize) -> (usize, usize) {
-        let Self { world, clients, calls } = self;
+        let Self { world, relays, clients, calls, bounds } = self;
+        for mut relay in relays {
+            relay.terminate();
+            assert!(relay.ended().await.success(), "a relay node did not end in order");
+        }
         let charges = settled(&world, &clients).await;
         check_bills(&world, &charges, bills_min);
         check_charges(&world, &calls, &charges);
         check_clients(&world, &calls, &charges);
         check_balances(&world, &charges).await;
+        check_bounds(&world, &bounds).await;
         world.veloera.verified();
         let report = world.close().await;
-        let count = charges.all().count();
-        let in_doubt = charges.all().filter(|charge| ledger_facts::is_in_doubt(charge)).count();
+        let (count, in_doubt) = charges.count;
         println!("{} calls, {count} charges, {in_doubt} of them in doubt", calls.len());
         assert_eq!((&report["charges"], &report["in_doubt"]), (&count.into(), &in_doubt.into()));
         (count, in_doubt)
@@ -143,10 +191,10 @@ async fn settled(world: &World, clients: &[Client]) -> Charges {
     let admin = world.admin();
     let found =
         wait::until_still("quiet", STILL, STILL_MAX, async || ledger_facts::charges(&admin).await).await;
-    let mut ids = HashSet::new();
-    let mut charges = Charges { named: BTreeMap::new(), unanswered: Vec::new() };
-    for charge in found {
-        assert!(ids.insert(charge.call_id), "charged twice: {charge:#?}");
+    let in_doubt = found.iter().filter(|charge| ledger_facts::is_in_doubt(charge)).count();
+    let mut charges =
+        Charges { named: BTreeMap::new(), unanswered: Vec::new(), count: (found.len(), in_doubt) };
+    for charge in whole(found) {
         if charge.flags.contains(&Flag::Unanswered) {
             charges.unanswered.push((load::client_of(clients, &charge), charge));
             continue;
@@ -156,6 +204,27 @@ async fn settled(world: &World, clients: &[Client]) -> Charges {
         assert!(other.is_none(), "{key:?} was charged twice: {other:#?} and {:#?}", charges.named[&key]);
     }
     charges
+}
+
+/// One charge for each call: what outlives a lease is charged in parts, each of them once.
+fn whole(found: Vec<Deduction>) -> Vec<Deduction> {
+    let mut calls: BTreeMap<CallId, Deduction> = BTreeMap::new();
+    let mut parts = HashSet::new();
+    for part in found {
+        assert!(parts.insert((part.call_id, part.part)), "charged twice: {part:#?}");
+        match calls.entry(part.call_id) {
+            Entry::Vacant(entry) => drop(entry.insert(part)),
+            Entry::Occupied(mut entry) => {
+                let whole = entry.get_mut();
+                whole.usage = whole.usage.plus(&part.usage);
+                whole.amount_nanos = whole.amount_nanos.plus(part.amount_nanos);
+                whole.reserved_nanos = whole.reserved_nanos.plus(part.reserved_nanos);
+                whole.charges.extend(part.charges);
+                whole.flags.extend(part.flags);
+            }
+        }
+    }
+    calls.into_values().collect()
 }
 
 fn bills(world: &World) -> BTreeMap<CallKey, Bill> {
@@ -206,7 +275,7 @@ fn check_clients(world: &World, calls: &Calls, charges: &Charges) {
             (Kind::Refused, Outcome::Refused) => {
                 assert!(!charges.named.contains_key(key), "{key:?} was provably not billed");
             }
-            (_, Outcome::Unserved) => {
+            (_, Outcome::Unserved | Outcome::Spent) => {
                 let (is_billed, is_charged) = (bills.contains_key(key), charges.named.contains_key(key));
                 assert!(
                     !is_billed && !is_charged,
@@ -216,7 +285,8 @@ fn check_clients(world: &World, calls: &Calls, charges: &Charges) {
             _ => {}
         }
     }
-    for client in 0..CLIENTS {
+    let clients: BTreeSet<usize> = calls.keys().map(|(client, _)| *client).collect();
+    for client in clients {
         let hung_up = |seen: &[Outcome]| {
             let of_it = calls.iter().filter(|((index, _), _)| *index == client);
             of_it.filter(|(_, (kind, outcome))| *kind == Kind::HungUp && seen.contains(outcome)).count()
@@ -240,5 +310,14 @@ async fn check_balances(world: &World, charges: &Charges) {
     for (account, nanos) in posted {
         let view = admin.get(&format!("/accounts/{account}")).await;
         assert_eq!(view["posted_nanos"], nanos, "{view}");
+    }
+}
+
+/// No account was overspent.
+async fn check_bounds(world: &World, bounds: &[(String, u64)]) {
+    for (account, most) in bounds {
+        let view = world.admin().get(&format!("/accounts/{account}")).await;
+        let posted = view["posted_nanos"].as_u64().unwrap();
+        assert!((1..=*most).contains(&posted), "of {most}: {view}");
     }
 }

@@ -33,10 +33,30 @@ pub struct IssuedToken {
     pub limit_account_id: String,
 }
 
+impl IssuedToken {
+    /// As the answer says that issued it.
+    pub fn of(view: &Value) -> Self {
+        Self {
+            id: text(&view["id"]),
+            key: text(&view["key"]),
+            limit_account_id: view["limit_account_id"].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 impl Admin {
     /// An admin of the gateway at `base_url`.
     pub fn new(base_url: String, key: &str) -> Self {
         Self { http: Http::default(), base_url, key: key.to_owned() }
+    }
+
+    /// Whoever signs in with that at the gateway at `base_url`; none where they are not let in.
+    pub async fn signed_in(base_url: String, login: &str, password: &str) -> Option<Self> {
+        let body = json!({ "login": login, "password": password });
+        let stranger = Self::new(base_url, "");
+        let answer = stranger.send(Method::POST, "/auth/login", Some(&body)).await.expect("an answer");
+        let token = answer.json()["access_token"].as_str().map(str::to_owned)?;
+        Some(Self { key: token, ..stranger })
     }
 
     /// Sends what may fail, under `/api/v1`.
@@ -109,12 +129,7 @@ impl Admin {
         if let Some(nanos) = quota_nanos {
             body["quota_nanos"] = nanos.into();
         }
-        let view = self.create("/tokens", body).await;
-        IssuedToken {
-            id: text(&view["id"]),
-            key: text(&view["key"]),
-            limit_account_id: view["limit_account_id"].as_str().unwrap_or_default().to_owned(),
-        }
+        IssuedToken::of(&self.create("/tokens", body).await)
     }
 
     /// Pays into an account.

@@ -24,13 +24,14 @@ impl Cluster {
         relay: Launch,
         decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::begin(relays, Launch::default(), relay, decide).await
+        let database = servers::postgres().database().await;
+        Self::on(database, relays, Launch::default(), relay, decide).await
     }
 
     /// How a relay node joins both this cluster's control node and another one.
     pub async fn relay_of_both(&self, other: &Veloera) -> Veloera {
         let urls = format!("{},{}", self.world.veloera.url(""), other.url(""));
-        Veloera::start(self.join.clone().set("CONTROL_URL", urls)).await
+        self.another(|join| join.set("CONTROL_URL", urls)).await
     }
 
     /// The same with a bus between them.
@@ -40,23 +41,25 @@ impl Cluster {
         decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let launch = Launch::default().set("NATS_URL", nats.url());
-        Self::begin(relays, launch.clone(), launch, decide).await
+        let database = servers::postgres().database().await;
+        Self::on(database, relays, launch.clone(), launch, decide).await
     }
 
-    async fn begin(
+    /// The same on this database; the control node is started as `control` says.
+    pub async fn on(
+        database: Database,
         relays: usize,
         control: Launch,
         relay: Launch,
         decide: impl Fn(&Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let database = servers::postgres().database().await;
         let mut world = World::launched(topology::control(control, &database), decide).await;
         let join_token = text(&world.veloera.demo()["join_token"]);
         let join = topology::relay(relay, &world.veloera.url(""), &join_token);
         world.relay = Some(Veloera::start(join.clone()).await);
         let mut cluster = Self { world, relays: Vec::new(), join, database };
         for _ in 1..relays {
-            let relay = cluster.another().await;
+            let relay = cluster.another(|join| join).await;
             cluster.relays.push(relay);
         }
         cluster
@@ -67,9 +70,9 @@ impl Cluster {
         Veloera::start(topology::control(Launch::default().bare(), &self.database)).await
     }
 
-    /// One more relay node.
-    pub async fn another(&self) -> Veloera {
-        Veloera::start(self.join.clone()).await
+    /// One more relay node, started so.
+    pub async fn another(&self, change: impl FnOnce(Launch) -> Launch) -> Veloera {
+        Veloera::start(change(self.join.clone().listen(topology::free_address()))).await
     }
 
     /// A start with another join token, which must come to its end by itself; how, and what it said.

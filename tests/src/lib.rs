@@ -11,6 +11,7 @@ pub mod client;
 pub mod cluster;
 pub mod http;
 pub mod ledger_facts;
+pub mod line;
 pub mod price;
 pub mod provider;
 pub mod sse;

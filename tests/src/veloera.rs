@@ -57,6 +57,11 @@ impl Launch {
         self.set("DATABASE_URL", &database.url)
     }
 
+    /// Whether that variable is set, named without `VELOERA_`.
+    pub fn sets(&self, name: &str) -> bool {
+        self.environment.iter().any(|(set, _)| *set == format!("VELOERA_{name}"))
+    }
+
     /// Sets a variable, named without `VELOERA_`.
     pub fn set(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((format!("VELOERA_{name}"), value.to_string()));
@@ -118,6 +123,16 @@ impl Veloera {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it can be told");
     }
 
+    /// Stops it where it is: it learns nothing of the time that goes by.
+    pub fn pause(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).expect("it can be stopped");
+    }
+
+    /// Lets it go on after [`Veloera::pause`].
+    pub fn go_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("it can go on");
+    }
+
     /// Waits for the end that it was asked for.
     pub async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
@@ -142,6 +157,11 @@ impl Veloera {
     /// Where its data is.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The address it listens on now.
+    pub fn address(&self) -> SocketAddr {
+        self.address.parse().expect("an address")
     }
 
     /// `path` on the address it listens on now.

@@ -34,9 +34,11 @@ use crate::{
     step::Grant,
 };
 
-/// How long a lease may be spent, in milliseconds.
-pub(crate) const LEASE_TTL_MS: u64 = 60_000;
-/// What a node leaves of that, for the ways that its clock and the ledger's differ.
+/// How long a lease is good for where nothing else is said, in milliseconds.
+pub const LEASE_TTL_MS: u64 = 60_000;
+/// The shortest that it may be: twice what a node does not use of it.
+pub const LEASE_TTL_MS_MIN: u64 = 2 * LEASE_MARGIN_MS;
+/// What a node leaves of it, for the ways that its clock and the ledger's differ.
 pub(crate) const LEASE_MARGIN_MS: u64 = 5_000;
 /// How long after its end a lease is left to a node that is not heard of, in milliseconds: longer than the longest call.
 const GRACE_MS: u64 = 960_000;
@@ -47,6 +49,8 @@ const RECALL_MAX: Duration = Duration::from_millis(250);
 pub struct BankOptions {
     /// Tells how time passes.
     pub clock: Arc<dyn BankClock>,
+    /// How long a lease is good for, in milliseconds, from [`LEASE_TTL_MS_MIN`] on.
+    pub lease_ttl_ms: u64,
     /// How long after its end a lease is left to a node that is not heard of, in milliseconds. Longer than the longest
     /// call, so that what is reclaimed is charged late only where a node was away.
     pub grace_ms: u64,
@@ -57,7 +61,7 @@ pub struct BankOptions {
 impl BankOptions {
     /// With the usual patience.
     pub fn new(clock: Arc<dyn BankClock>) -> Self {
-        Self { clock, grace_ms: GRACE_MS, recall_max: RECALL_MAX }
+        Self { clock, lease_ttl_ms: LEASE_TTL_MS, grace_ms: GRACE_MS, recall_max: RECALL_MAX }
     }
 }
 
@@ -67,6 +71,7 @@ pub struct Bank {
     log: EventLog,
     heard: Arc<Heard>,
     recalls: Arc<Recalls>,
+    lease_ttl_ms: u64,
     grace_ms: u64,
     recall_max: Duration,
 }
@@ -92,9 +97,10 @@ impl Bank {
             Err(ExecuteError::Store(error)) => return Err(error),
             Err(ExecuteError::KeyReused) => return Err(StoreError::Malformed("command")),
         }
-        let BankOptions { clock, grace_ms, recall_max } = options;
+        let BankOptions { clock, lease_ttl_ms, grace_ms, recall_max } = options;
         let (heard, recalls) = (Arc::new(Heard::new(clock)), Arc::new(Recalls::new()));
-        Ok(Self { log, heard, recalls, grace_ms, recall_max })
+        let lease_ttl_ms = lease_ttl_ms.max(LEASE_TTL_MS_MIN);
+        Ok(Self { log, heard, recalls, lease_ttl_ms, grace_ms, recall_max })
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use axum::http::HeaderValue;
 use cluster::{ControlUrls, UrlsError};
 use eventlog::{Database, DatabaseUrlError};
-use ledger::JournalSync;
+use ledger::{JournalSync, LEASE_TTL_MS, LEASE_TTL_MS_MIN};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -38,6 +38,8 @@ const RELAY_THREADS_MAX: u64 = 256;
 const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
 
 const ROLES: [(&str, Role); 3] = [("all", Role::All), ("control", Role::Control), ("relay", Role::Relay)];
+/// An hour.
+const LEASE_TTL_MS_MAX: u64 = 60 * 60 * 1_000;
 /// A minute.
 const STALE_CALLERS_MS: u64 = 60_000;
 
@@ -119,6 +121,8 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
     pub(crate) providers_file: Option<PathBuf>,
+    /// How long quota that a node has leased is good for.
+    pub(crate) lease_ttl_ms: u64,
     pub(crate) journal_sync: JournalSync,
     pub(crate) journal_bytes_max: u64,
     pub(crate) journal_segment_bytes: usize,
@@ -270,6 +274,13 @@ impl Raw {
             nats_url: self.nats_url.map(|text| NatsUrl(text.0)),
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
+            lease_ttl_ms: within(
+                "lease_ttl_ms",
+                self.lease_ttl_ms,
+                LEASE_TTL_MS_MIN..=LEASE_TTL_MS_MAX,
+                "10000 to 3600000 milliseconds",
+            )?
+            .unwrap_or(LEASE_TTL_MS),
             journal_sync: one_of("journal_sync", self.journal_sync, &JOURNAL_SYNCS, "os or group")?
                 .unwrap_or_default(),
             journal_bytes_max: within(

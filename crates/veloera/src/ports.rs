@@ -15,7 +15,7 @@ use domain::{
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
-use ledger::{GrantError, Node, NodeClock, NodeError};
+use ledger::{GrantError, Node, NodeClock, NodeError, step::StepError};
 use parking_lot::Mutex;
 use projections::{Directory, channels::ChannelRow};
 use relay::{
@@ -42,6 +42,8 @@ fn refused(error: &ledger::ReserveError) -> ReserveError {
         ledger::ReserveError::Budget { budget, window, refused } if is_short(refused) => {
             ReserveError::Budget(Spent { budget: *budget, until: window.ends_at })
         }
+        // What a stream asked for beside it came after its end.
+        ledger::ReserveError::Node(NodeError::Step(StepError::NotOpen(_))) => ReserveError::Unavailable,
         other => {
             tracing::warn!(error = %other, "nothing can be reserved");
             ReserveError::Unavailable

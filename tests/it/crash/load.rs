@@ -6,7 +6,7 @@ use domain::account::Deduction;
 use futures_util::future::join_all;
 use rand::{Rng, rngs::StdRng};
 use tests::{
-    ApiClient, End, IssuedToken, Received, Reply, World,
+    ApiClient, End, IssuedToken, Received, Reply,
     client::{chat, streamed_chat},
     price::MODEL,
     provider::Answer,
@@ -21,8 +21,11 @@ const STRIDE: u64 = 32;
 /// The gateway counts a token for so many bytes.
 const BYTES_PER_TOKEN: u64 = 3;
 const UNSERVED: u16 = 503;
+const SPENT: u16 = 429;
 /// How long a client waits that was not served.
 const BACK_OFF: Duration = Duration::from_millis(25);
+/// And one that has nothing left to spend.
+const SPENT_BACK_OFF: Duration = Duration::from_millis(250);
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(crate) enum Outcome {
     Refused,
     /// No reservation was to be had, since the database was down and what was leased was used up: not sent to anyone.
     Unserved,
+    /// The account is spent: not sent to anyone.
+    Spent,
     /// What it wanted to see.
     Left,
     /// The connection broke: the gateway died.
@@ -76,8 +81,14 @@ impl Client {
         Self { token, numbers, calls: 0 }
     }
 
-    /// Calls one after another until the gateway dies.
-    async fn work(&mut self, index: usize, api: ApiClient) -> Vec<(CallKey, (Kind, Outcome))> {
+    /// Calls one after another until it has seen what it should.
+    async fn work(
+        &mut self,
+        index: usize,
+        base_url: String,
+        is_last: impl Fn(Outcome) -> bool,
+    ) -> Vec<(CallKey, (Kind, Outcome))> {
+        let api = ApiClient::new(base_url, &self.token.key);
         let mut seen = Vec::new();
         loop {
             self.calls += 1;
@@ -85,27 +96,30 @@ impl Client {
             let text = marked(kind, index, self.calls);
             let outcome = call(&api, kind, &text).await;
             seen.push(((index, self.calls), (kind, outcome)));
+            if is_last(outcome) {
+                return seen;
+            }
             match outcome {
-                Outcome::Broken => return seen,
-                Outcome::Unserved => sleep(BACK_OFF).await,
+                Outcome::Unserved | Outcome::Broken => sleep(BACK_OFF).await,
+                Outcome::Spent => sleep(SPENT_BACK_OFF).await,
                 Outcome::Whole | Outcome::Refused | Outcome::Left => {}
             }
         }
     }
 }
 
-/// Lets all clients work on this life of the gateway, until it ends.
-pub(crate) fn at_work<'c>(
-    world: &World,
+/// Lets all clients work, each at one of these gateways in turn, until it has seen what `is_last` says.
+pub(crate) fn at_work<'c, L: Fn(Outcome) -> bool + Copy + 'c>(
+    gateways: &[String],
     clients: &'c mut [Client],
-) -> impl Future<Output = Vec<(CallKey, (Kind, Outcome))>> + use<'c> {
+    is_last: L,
+) -> impl Future<Output = Vec<(CallKey, (Kind, Outcome))>> + use<'c, L> {
+    let at = gateways.iter().cycle().cloned();
     let work: Vec<_> = clients
         .iter_mut()
+        .zip(at)
         .enumerate()
-        .map(|(index, client)| {
-            let api = world.client(&client.token.key);
-            client.work(index, api)
-        })
+        .map(|(index, (client, base_url))| client.work(index, base_url, is_last))
         .collect();
     async move { join_all(work).await.into_iter().flatten().collect() }
 }
@@ -155,6 +169,7 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
         Kind::Streamed => match api.stream(&streamed_chat(MODEL, text)).await {
             Ok(stream) if stream.end == End::Done => Outcome::Whole,
             Ok(stream) if stream.status == UNSERVED => Outcome::Unserved,
+            Ok(stream) if stream.status == SPENT => Outcome::Spent,
             Ok(stream) => {
                 assert_eq!(stream.status, 200, "{stream:?}");
                 Outcome::Broken
@@ -165,6 +180,9 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
             let Ok(mut stream) = api.open(&streamed_chat(MODEL, text)).await else { return Outcome::Broken };
             if stream.status == UNSERVED {
                 return Outcome::Unserved;
+            }
+            if stream.status == SPENT {
+                return Outcome::Spent;
             }
             assert_eq!(stream.status, 200);
             for _ in 0..3 {
@@ -181,6 +199,9 @@ async fn whole(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
     let Ok(answer) = api.chat(&chat(MODEL, text)).await else { return Outcome::Broken };
     if answer.status == UNSERVED {
         return Outcome::Unserved;
+    }
+    if answer.status == SPENT {
+        return Outcome::Spent;
     }
     let expected = match kind {
         Kind::Refused => 400,

@@ -8,7 +8,7 @@ use domain::{
 };
 use eventlog::{EventLog, ExecuteError, Fault, Metadata, Tx};
 
-use super::{Bank, LEASE_MARGIN_MS, LEASE_TTL_MS, windows};
+use super::{Bank, LEASE_MARGIN_MS, windows};
 use crate::{
     accounts::{self, past},
     port::{Ask, GrantError, ScopeAsk},
@@ -38,7 +38,7 @@ pub(super) struct Taker {
 pub(super) async fn grant(bank: &Bank, mut ask: Ask) -> Result<Vec<Grant>, GrantError> {
     // A fixed order, so that two grants never wait for each other.
     ask.scopes.sort_by_key(|scope| scope.account_id);
-    let taker = Taker { journal_id: ask.journal_id, ttl_ms: LEASE_TTL_MS, nodes: bank.heard.nodes() };
+    let taker = Taker { journal_id: ask.journal_id, ttl_ms: bank.lease_ttl_ms, nodes: bank.heard.nodes() };
     let mut freed = bank.recalls.watch();
     let patience = tokio::time::sleep(bank.recall_max);
     tokio::pin!(patience);
@@ -92,7 +92,7 @@ pub(super) async fn grant_one(tx: &mut Tx, taker: Taker, scope: ScopeAsk) -> Res
         Some(past::Known::Open(lease))
             if (lease.account_id, lease.journal_id) == (account_id, journal_id) =>
         {
-            let until = lease.granted_at.plus_ms(usable_ms(lease.ttl_ms));
+            let until = lease.granted_at.plus_ms(usable_ms(lease.ttl_ms, lease.ttl_ms));
             let left = u64::try_from(until.micros().saturating_sub(now.micros())).unwrap_or(0);
             let amount = held(tx, scope).await?;
             return Ok(Grant::Leased { account_id, lease_id, amount, usable_ms: left / 1_000 });
@@ -110,9 +110,9 @@ pub(super) async fn grant_one(tx: &mut Tx, taker: Taker, scope: ScopeAsk) -> Res
     }
     let ask = LeaseAsk { lease_id, journal_id, need, floor, rate, nodes, ttl_ms, now };
     match accounts::decide::<AccountRefusal>(tx, account_id, AccountCommand::Lease(ask)).await {
-        Ok(events) => Ok(leased(scope, &events)),
+        Ok(events) => Ok(leased(scope, &events, ttl_ms)),
         Err(Fault::Refused(AccountRefusal::Unlimited)) => {
-            Ok(Grant::Unlimited { account_id, usable_ms: usable_ms(LEASE_TTL_MS) })
+            Ok(Grant::Unlimited { account_id, usable_ms: usable_ms(ttl_ms, ttl_ms) })
         }
         Err(Fault::Refused(refusal @ AccountRefusal::Insufficient { .. })) => {
             let account = find(tx, account_id).await?;
@@ -125,19 +125,19 @@ pub(super) async fn grant_one(tx: &mut Tx, taker: Taker, scope: ScopeAsk) -> Res
     }
 }
 
-fn leased(scope: ScopeAsk, events: &[AccountEvent]) -> Grant {
+fn leased(scope: ScopeAsk, events: &[AccountEvent], most_ms: u64) -> Grant {
     let granted = events.iter().find_map(|event| match event {
         AccountEvent::QuotaLeased { amount_nanos, ttl_ms, .. } => Some((*amount_nanos, *ttl_ms)),
         _ => None,
     });
     let (amount, ttl_ms) = granted.unwrap_or_default();
     let ScopeAsk { account_id, lease_id, .. } = scope;
-    Grant::Leased { account_id, lease_id, amount, usable_ms: usable_ms(ttl_ms) }
+    Grant::Leased { account_id, lease_id, amount, usable_ms: usable_ms(ttl_ms, most_ms) }
 }
 
 /// A lease that its window ends needs no margin: the node counts from before it asked.
-fn usable_ms(ttl_ms: u64) -> u64 {
-    ttl_ms.min(LEASE_TTL_MS - LEASE_MARGIN_MS)
+fn usable_ms(ttl_ms: u64, most_ms: u64) -> u64 {
+    ttl_ms.min(most_ms.saturating_sub(LEASE_MARGIN_MS))
 }
 
 async fn held(tx: &mut Tx, scope: ScopeAsk) -> Result<domain::Nanos, Fault<Refused>> {

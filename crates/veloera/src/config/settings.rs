@@ -48,6 +48,7 @@ settings! {
     data_dir: "`data`", "the database, the journal, the master key; `--data-dir`. One directory serves one process";
     nats_url: "none", "a NATS server with JetStream, 2.9.10 or newer, that carries what happens to relay nodes: `nats://user:password@host:4222`, several with commas between them. Without it relay nodes ask control nodes alone";
     database_url: "`veloera.db` in the data directory", "`postgres://user:password@host:5432/name`, or `sqlite:path/to/file.db`; also `--database-url`. Postgres 15 or newer; `synchronous_commit` must not be `off`";
+    lease_ttl_ms: "60000", "for whoever has the database: how long quota is good for that a node has leased. A node that cannot reach it goes on for so long at most; one that is gone keeps what it leased for so long, and `total_timeout_ms` beyond";
     journal_sync: "`os`", "what a reservation outlives: `os` a process that dies (the disk follows within 50 ms); `group` a power loss too: a call is sent when the disk has it, one sync for all that wait";
     journal_bytes_max: "1073741824", "how much of the journal may wait for the ledger, in bytes; beyond it new calls answer 503, open ones end. A quarter of it is kept for a day after it was taken in";
     journal_segment_bytes: "4194304", "how large one file of the journal is, in bytes; it is allocated whole before it is used, and in memory while it is";

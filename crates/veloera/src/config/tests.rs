@@ -68,6 +68,7 @@ fn a_bad_value_is_named_with_what_would_be_right() {
         ("cors_origins", "app.example"),
         ("journal_sync", "never"),
         ("journal_bytes_max", "4096"),
+        ("lease_ttl_ms", "9999"),
     ] {
         let error = Config::read(None, environment(&[(name, value)]), Flags::default()).unwrap_err();
         let text = error.to_string();

@@ -165,7 +165,7 @@ pub(crate) fn providers(config: &Config) -> anyhow::Result<Providers> {
 /// What is reclaimed has outlived the longest call.
 fn bank_options(config: &Config) -> BankOptions {
     let grace_ms = config.total_timeout_ms.saturating_add(DRIFT_MS);
-    BankOptions { grace_ms, ..BankOptions::new(Arc::new(Machine)) }
+    BankOptions { grace_ms, lease_ttl_ms: config.lease_ttl_ms, ..BankOptions::new(Arc::new(Machine)) }
 }
 
 pub(super) fn relay_config(config: &Config) -> RelayConfig {
