@@ -6,6 +6,7 @@
 
 mod accounts;
 mod append;
+mod carried;
 mod checker;
 mod cpu;
 mod figures;
@@ -27,6 +28,7 @@ mod settle;
 mod spent;
 mod start;
 mod store;
+mod sustained;
 mod table;
 mod workload;
 
@@ -46,16 +48,18 @@ enum Part {
     Journal,
     Append,
     Settle,
+    Sustained,
     Replay,
     Start,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("calls", Self::Calls),
         ("journal", Self::Journal),
         ("append", Self::Append),
         ("settle", Self::Settle),
+        ("sustained", Self::Sustained),
         ("replay", Self::Replay),
         ("start", Self::Start),
     ];
@@ -102,6 +106,7 @@ fn measure(plan: &Plan, parts: &[Part]) {
             Part::Journal => runtime().block_on(journal::run(plan)),
             Part::Append => runtime().block_on(append::run(plan)),
             Part::Settle => runtime().block_on(settle::run(plan)),
+            Part::Sustained => runtime().block_on(sustained::run(plan)),
             Part::Replay => runtime().block_on(replay::run(plan)),
             Part::Start => runtime().block_on(start::run(plan)),
         };

@@ -194,6 +194,11 @@ impl Node {
         self.inner.lock().journal.seq().saturating_sub(*self.ingested.borrow())
     }
 
+    /// How many records this journal has had written.
+    pub fn written(&self) -> u64 {
+        self.inner.lock().journal.seq()
+    }
+
     /// An attempt is about to send its first byte, once this is durable.
     ///
     /// # Errors
