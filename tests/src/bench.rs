@@ -21,6 +21,7 @@ mod processes;
 mod provider;
 mod proxy;
 mod replay;
+mod revoke;
 mod rounds;
 mod sample;
 mod servers;
@@ -49,17 +50,19 @@ enum Part {
     Append,
     Settle,
     Sustained,
+    Revoke,
     Replay,
     Start,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("calls", Self::Calls),
         ("journal", Self::Journal),
         ("append", Self::Append),
         ("settle", Self::Settle),
         ("sustained", Self::Sustained),
+        ("revoke", Self::Revoke),
         ("replay", Self::Replay),
         ("start", Self::Start),
     ];
@@ -107,6 +110,7 @@ fn measure(plan: &Plan, parts: &[Part]) {
             Part::Append => runtime().block_on(append::run(plan)),
             Part::Settle => runtime().block_on(settle::run(plan)),
             Part::Sustained => runtime().block_on(sustained::run(plan)),
+            Part::Revoke => runtime().block_on(revoke::run(plan)),
             Part::Replay => runtime().block_on(replay::run(plan)),
             Part::Start => runtime().block_on(start::run(plan)),
         };
