@@ -2,6 +2,7 @@
 //! for as long as it may when the others are away.
 
 mod away;
+mod orphan;
 
 use tests::{
     ApiClient, Cluster, Launch, Reply, Response, Veloera, chance, client::chat, price::MODEL,

@@ -168,6 +168,7 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) database_url: Option<String>,
+    pub(crate) control_url: Option<String>,
 }
 
 /// A string or a whole number: variables know only text.
@@ -212,6 +213,7 @@ impl Config {
         raw.role = flags.role.map(Text).or(raw.role);
         raw.listen = flags.listen.map(Text).or(raw.listen);
         raw.database_url = flags.database_url.map(Text).or(raw.database_url);
+        raw.control_url = flags.control_url.map(Text).or(raw.control_url);
         let data_dir = flags.data_dir.or(raw.data_dir.take().map(|text| text.0.into()));
         raw.check(data_dir.unwrap_or_else(|| "data".into()))
     }
