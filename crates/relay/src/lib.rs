@@ -32,7 +32,10 @@ pub use self::{
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
     health::{OpenCircuit, Why},
-    limits::{Limited, Metered, Rate, Rates},
+    limits::{
+        Board, BoardError, Counts, Exchanged, Limited, Limiter, LimitsView, Metered, Rate, Rates, SLOT_MS,
+        SLOTS, Said, SharingView,
+    },
     ports::{
         ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Spent,
         Tenure,

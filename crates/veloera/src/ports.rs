@@ -11,7 +11,7 @@ use domain::{
     budget::Binding,
     channel::{DisabledBy, key_place},
     price::Usage,
-    settings::Strategy,
+    settings::CallRules,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
@@ -222,7 +222,7 @@ impl relay::Directory for ReadModels {
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
     }
 
-    fn strategy(&self, group: &GroupName) -> Strategy {
-        self.directory.strategy(group)
+    fn rules(&self, group: &GroupName, model: &ModelName) -> CallRules {
+        self.directory.rules(group, model)
     }
 }
