@@ -2,6 +2,7 @@
 //! for as long as it may when the others are away.
 
 mod away;
+mod limits;
 mod orphan;
 
 use tests::{

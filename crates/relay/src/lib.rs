@@ -33,8 +33,7 @@ pub use self::{
     config::{RelayConfig, RelayConfigError},
     health::{OpenCircuit, Why},
     limits::{
-        Board, BoardError, Counts, Exchanged, Limited, Limiter, LimitsView, Metered, Rate, Rates, SLOT_MS,
-        SLOTS, Said, SharingView,
+        Board, BoardError, Exchanged, Limited, Limiter, LimitsView, Metered, Rate, Rates, Said, SharingView,
     },
     ports::{
         ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Spent,

@@ -26,11 +26,10 @@ use parking_lot::Mutex;
 use self::book::Book;
 pub(crate) use self::{admission::Admission, subject::Subject};
 pub use self::{
-    board::{Board, BoardError, Counts, Exchanged, Said},
+    board::{Board, BoardError, Exchanged, Said},
     book::{LimitsView, SharingView},
     limited::{Limited, Limiter, Metered},
     rates::{Rate, Rates},
-    window::{SLOT_MS, SLOTS},
 };
 use crate::Clock;
 

@@ -115,6 +115,8 @@ pub(crate) struct Config {
     pub(crate) stale_callers_ms: u64,
     /// Where a NATS server is that tells relay nodes what happens, if any.
     pub(crate) nats_url: Option<NatsUrl>,
+    /// Where a Redis server is by which nodes count together, if any.
+    pub(crate) redis_url: Option<RedisUrl>,
     /// Where the logs are, if not in a file of the data directory.
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
@@ -158,6 +160,16 @@ pub(crate) struct NatsUrl(pub(crate) String);
 impl std::fmt::Debug for NatsUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("NatsUrl")
+    }
+}
+
+/// The address of a Redis server that was checked. It may hold a password: it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RedisUrl(pub(crate) String);
+
+impl std::fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisUrl")
     }
 }
 
@@ -270,6 +282,7 @@ impl Raw {
             })?,
             data_dir,
             nats_url: self.nats_url.map(|text| NatsUrl(text.0)),
+            redis_url: redis_url(self.redis_url)?,
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
             journal_sync: one_of("journal_sync", self.journal_sync, &JOURNAL_SYNCS, "os or group")?
@@ -315,6 +328,16 @@ fn database_url(text: Option<Text>) -> Result<Option<DatabaseUrl>, ConfigError> 
             value: "what was given".into(),
         }),
     }
+}
+
+fn redis_url(text: Option<Text>) -> Result<Option<RedisUrl>, ConfigError> {
+    let Some(Text(url)) = text else { return Ok(None) };
+    if cluster::redis::is_address(&url) {
+        return Ok(Some(RedisUrl(url)));
+    }
+    // Not the value: it may hold a password.
+    let must = "redis://user:password@host:6379, or rediss:// for TLS";
+    Err(ConfigError::Value { key: "redis_url", must, value: "what was given".into() })
 }
 
 fn control_url(text: Option<Text>) -> Result<Option<ControlUrls>, ConfigError> {

@@ -1,5 +1,6 @@
 //! The data plane's ports, put onto the ledger and the read models.
 
+mod board;
 mod kept;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use relay::{
     Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
 };
 
+pub(crate) use self::board::Board;
 use self::kept::KeptPrices;
 use crate::environment::Machine;
 

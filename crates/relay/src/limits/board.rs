@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::CallCounts;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{
-    Limits,
-    window::{SLOT_MS, SLOTS},
-};
+use super::Limits;
 use crate::Relay;
 
 /// How often it is looked whether there is anything to tell.
@@ -17,24 +15,13 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long an exchange may take.
 const EXCHANGE_MAX: Duration = Duration::from_secs(1);
 
-/// What was counted of one subject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Calls begun, by how many slots of [`SLOT_MS`] ago that was.
-    pub requests: [u64; SLOTS],
-    /// Tokens taken, in the same way.
-    pub tokens: [u64; SLOTS],
-    /// Calls that are open.
-    pub open: u32,
-}
-
 /// What one node has counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// Names the subject, the same on every node.
     pub subject: String,
     /// All that this node has counted of it.
-    pub counts: Counts,
+    pub counts: CallCounts,
 }
 
 /// What the others have counted.
@@ -45,7 +32,7 @@ pub struct Exchanged {
     /// Another one than before where everything that was told is forgotten.
     pub epoch: String,
     /// Of each subject that was told, in that order: the sum of all other nodes.
-    pub others: Vec<Counts>,
+    pub others: Vec<CallCounts>,
 }
 
 /// Nobody was heard.
@@ -96,30 +83,4 @@ fn report(is_away: &mut bool, failed: Option<&BoardError>) {
         Some(_) | None => {}
     }
     *is_away = failed.is_some();
-}
-
-/// Ages what was told so long ago. Never too much: what is left of a slot is not known.
-impl Counts {
-    /// The same, told `ms` ago.
-    #[must_use]
-    pub fn aged(&self, ms: u64) -> Self {
-        let slots = usize::try_from(ms / SLOT_MS).unwrap_or(SLOTS).min(SLOTS);
-        let aged = |counts: &[u64; SLOTS]| {
-            let mut older = [0; SLOTS];
-            older[slots..].copy_from_slice(&counts[..SLOTS - slots]);
-            older
-        };
-        Self { requests: aged(&self.requests), tokens: aged(&self.tokens), open: self.open }
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(mut self, other: &Self) -> Self {
-        let pairs = self.requests.iter_mut().zip(&other.requests);
-        for (sum, count) in pairs.chain(self.tokens.iter_mut().zip(&other.tokens)) {
-            *sum = sum.saturating_add(*count);
-        }
-        self.open = self.open.saturating_add(other.open);
-        self
-    }
 }

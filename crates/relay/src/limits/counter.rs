@@ -2,12 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use domain::CallLimits;
+use domain::{CallCounts, CallLimits};
 
 use super::{
     Metered, Rate, Rates,
-    board::Counts,
-    shared::{Ahead, Footing, OPEN_MS, SHARE_WAIT_MS, Shared},
+    shared::{Ahead, Footing, SHARE_WAIT_MS, Shared},
     window::Window,
 };
 
@@ -16,7 +15,7 @@ const END_WAIT_MS: u64 = 1_000;
 /// How long what was counted waits to be told.
 const SAY_MS: u64 = 250;
 /// How often it is told again while calls are open.
-const SAY_OPEN_MS: u64 = OPEN_MS / 3;
+const SAY_OPEN_MS: u64 = CallCounts::OPEN_MS / 3;
 
 /// Calls and tokens of the last minute, and the calls that are open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,16 +223,16 @@ impl Counter {
     }
 
     /// All that others are to hear, and what of it is new to them.
-    pub(super) fn say(&mut self, now_ms: u64) -> (Counts, Ahead) {
+    pub(super) fn say(&mut self, now_ms: u64) -> (CallCounts, Ahead) {
         self.advance(now_ms);
         let (requests, tokens, open) = (self.requests.ages(), self.tokens.ages(), self.open);
         let Some(shared) = &mut self.shared else { return Default::default() };
         (shared.said_ms, shared.urgent, shared.is_new) = (now_ms, false, false);
-        (Counts { requests, tokens, open }, shared.ahead)
+        (CallCounts { requests, tokens, open }, shared.ahead)
     }
 
     /// They have heard it, and this is theirs.
-    pub(super) fn hear(&mut self, told: (Counts, Ahead), others: &Counts, now_ms: u64) {
+    pub(super) fn hear(&mut self, told: (CallCounts, Ahead), others: &CallCounts, now_ms: u64) {
         let Some(shared) = &mut self.shared else { return };
         shared.hear(others, now_ms);
         shared.ahead = shared.ahead.less(told.1);

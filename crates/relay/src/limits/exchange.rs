@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use domain::CallCounts;
+
 use super::{
-    board::{BoardError, Counts, Exchanged, Said},
+    board::{BoardError, Exchanged, Said},
     book::{Book, SharingView},
     counter::Counter,
     shared::{Ahead, Footing},
@@ -11,7 +13,7 @@ use super::{
 };
 
 /// The most subjects in one exchange.
-pub(super) const SAID_MAX: usize = 256;
+pub(super) const SAID_MAX: usize = 128;
 /// The most that are looked at for it.
 const LOOKED_AT_MAX: usize = 4 * SAID_MAX;
 /// How often a node says that it is there.
@@ -40,11 +42,11 @@ pub(super) struct Sharing {
 
 /// What is being told.
 #[derive(Debug)]
-pub(super) struct Telling(Vec<(Subject, (Counts, Ahead))>);
+pub(super) struct Telling(Vec<(Subject, (CallCounts, Ahead))>);
 
 impl Telling {
     pub(super) fn said(&self) -> Vec<Said> {
-        let said = |(subject, (counts, _)): &(Subject, (Counts, Ahead))| Said {
+        let said = |(subject, (counts, _)): &(Subject, (CallCounts, Ahead))| Said {
             subject: subject.to_string(),
             counts: *counts,
         };

@@ -4,14 +4,14 @@
 //! stay within `L`, and at most its share `S` more than it has told them. Whatever is lost or late on the way, all of them
 //! together therefore admit at most `L + n·S`: beyond what was told, and so kept from the others, there are `n` shares.
 
-use super::{board::Counts, window::Window};
+use domain::CallCounts;
+
+use super::window::Window;
 
 /// All shares beside one's own come to so much of a limit: a quarter.
 const PARTS: u64 = 4;
 /// The smallest share, where the limit is no smaller: whoever may do little should not be refused for sending it at once.
 const SHARE_MIN: u64 = 4;
-/// For how long what another node said of its open calls is believed: it says so again as long as they are open.
-pub(super) const OPEN_MS: u64 = 15_000;
 /// How soon whoever was refused for want of a share may come again: by then there was an exchange.
 pub(super) const SHARE_WAIT_MS: u64 = 1_000;
 
@@ -98,7 +98,7 @@ impl Shared {
 
     /// Calls that are open elsewhere.
     pub(super) fn open(&self, now_ms: u64) -> u64 {
-        let is_believed = now_ms.saturating_sub(self.heard_ms) <= OPEN_MS;
+        let is_believed = now_ms.saturating_sub(self.heard_ms) <= CallCounts::OPEN_MS;
         if is_believed { u64::from(self.open) } else { 0 }
     }
 
@@ -108,7 +108,7 @@ impl Shared {
     }
 
     /// The others have counted so much.
-    pub(super) fn hear(&mut self, counts: &Counts, now_ms: u64) {
+    pub(super) fn hear(&mut self, counts: &CallCounts, now_ms: u64) {
         self.requests = Window::of_ages(&counts.requests, now_ms);
         self.tokens = Window::of_ages(&counts.tokens, now_ms);
         self.open = counts.open;

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use domain::{ApiTokenId, CallLimits, ChannelId, GroupName, ModelName, TimeStamp, UserId};
+use domain::{ApiTokenId, CallLimits, ChannelId, GroupName, ModelName, SLOT_MS, TimeStamp, UserId};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 

@@ -1,10 +1,8 @@
 //! What happened within the last minute, in slots: a sum that is never too small.
 
-/// How long a slot is, in milliseconds.
-pub const SLOT_MS: u64 = 5_000;
-/// A minute reaches into so many slots.
-pub const SLOTS: usize = 13;
-/// The same, for counting in time.
+use domain::{SLOT_MS, SLOTS};
+
+/// How many slots a minute reaches into, for counting in time.
 const SLOTS_LONG: u64 = SLOTS as u64;
 
 /// A sum over the last minute and at most one slot more.

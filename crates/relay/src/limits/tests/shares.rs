@@ -5,16 +5,16 @@ use std::{
     num::NonZeroU32,
 };
 
-use domain::{ApiTokenId, CallLimits};
+use domain::{ApiTokenId, CallCounts, CallLimits};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
 use super::super::{
-    board::{BoardError, Counts, Exchanged, Said},
+    board::{BoardError, Exchanged, Said},
     book::Book,
     exchange::{AWAY_MS, Telling},
     limited::Metered,
-    shared::{Footing, OPEN_MS},
+    shared::Footing,
     subject::Subject,
 };
 
@@ -39,7 +39,7 @@ fn at_once(limit: u32) -> CallLimits {
 struct Server {
     epoch: u64,
     there: BTreeMap<usize, u64>,
-    told: HashMap<String, BTreeMap<usize, (u64, Counts)>>,
+    told: HashMap<String, BTreeMap<usize, (u64, CallCounts)>>,
 }
 
 impl Server {
@@ -49,11 +49,8 @@ impl Server {
             let told = self.told.entry(subject).or_default();
             told.insert(node, (now_ms, counts));
             let others = told.iter().filter(|(other, _)| **other != node);
-            others.fold(Counts::default(), |sum, (_, (told_ms, counts))| {
-                let age_ms = now_ms - told_ms;
-                let counts = counts.aged(age_ms);
-                let open = if age_ms <= OPEN_MS { counts.open } else { 0 };
-                sum.plus(&Counts { open, ..counts })
+            others.fold(CallCounts::default(), |sum, (_, (told_ms, counts))| {
+                sum.plus(&counts.aged(now_ms - told_ms))
             })
         });
         let others = others.collect();
