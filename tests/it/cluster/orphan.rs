@@ -83,8 +83,12 @@ async fn the_journal_of_a_relay_node_that_is_gone_comes_home_by_a_control_node_a
     assert!(told.contains(": 0 records were taken in"), "{told}");
     holds_every_call(&cluster.world, answered).await;
 
-    // The key under which it came home is not that of a node that nobody let in.
-    std::fs::remove_file(relay.data_dir().join("node.key")).unwrap();
+    // No other node brings it, and nobody without a key.
+    let key = relay.data_dir().join("node.key");
+    std::fs::copy(cluster.world.carrier().data_dir().join("node.key"), &key).unwrap();
+    let foreign = uploaded(&relay, [&flag, &url]);
+    assert!(!foreign.status.success() && said(&foreign).contains("belongs to another node"), "{foreign:?}");
+    std::fs::remove_file(key).unwrap();
     let foreign = uploaded(&relay, [&flag, &url]);
     assert!(!foreign.status.success() && said(&foreign).contains("only the node that wrote"), "{foreign:?}");
     assert_eq!(cluster.close().await["in_doubt"], 1);

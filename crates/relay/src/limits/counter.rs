@@ -228,6 +228,8 @@ impl Counter {
         let (requests, tokens, open) = (self.requests.ages(), self.tokens.ages(), self.open);
         let Some(shared) = &mut self.shared else { return Default::default() };
         (shared.said_ms, shared.urgent, shared.is_new) = (now_ms, false, false);
+        // What they hear may be less than before, though no answer ever says that they heard it.
+        shared.open_told = shared.open_told.min(open);
         (CallCounts { requests, tokens, open }, shared.ahead)
     }
 
