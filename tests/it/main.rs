@@ -19,6 +19,7 @@ mod limits;
 mod metrics;
 mod money;
 mod outgrow;
+mod projections;
 mod schema;
 mod sdk;
 mod shutdown;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Output},
     time::Duration,
 };
 
@@ -155,13 +155,18 @@ impl Veloera {
         serde_json::from_str(&text).expect("demo.json is JSON")
     }
 
-    /// What `audit verify --json` says of its data, which must be that everything holds.
-    pub fn verified(&self) -> Value {
+    /// Runs a command on its data, beside it or after its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let data_dir = self.data_dir().display().to_string();
         let url = self.launch.environment.iter().find(|(name, _)| name == "VELOERA_DATABASE_URL");
         let url = url.map(|(_, url)| ["--database-url", url]).into_iter().flatten();
-        let output =
-            binary::run(["audit", "verify", "--json", "--data-dir", &data_dir].into_iter().chain(url));
+        let place = ["--data-dir", &data_dir].into_iter().chain(url);
+        binary::run(arguments.iter().copied().chain(place))
+    }
+
+    /// What `audit verify --json` says of its data, which must be that everything holds.
+    pub fn verified(&self) -> Value {
+        let output = self.run(&["audit", "verify", "--json"]);
         let said = String::from_utf8_lossy(&output.stdout);
         let report: Value = serde_json::from_str(&said)
             .unwrap_or_else(|error| panic!("{error}: {said}{}", String::from_utf8_lossy(&output.stderr)));

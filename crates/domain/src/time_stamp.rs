@@ -39,6 +39,12 @@ impl TimeStamp {
         Self::from_micros(self.0.saturating_sub(micros_of(ms)))
     }
 
+    /// How many milliseconds lie between `earlier` and this moment: 0 where `earlier` is the later one.
+    pub const fn ms_since(self, earlier: Self) -> u64 {
+        let micros = self.0.saturating_sub(earlier.0);
+        if micros < 0 { 0 } else { micros.cast_unsigned() / 1_000 }
+    }
+
     /// Reads RFC 3339, such as `2026-11-24T08:00:00Z`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod event;
 pub mod fault;
 mod leaf;
 mod persons;
+mod progress;
 mod reader;
 mod recent;
 mod repeats;
@@ -35,6 +36,7 @@ pub use cqrs::{Cqrs, CqrsError, CqrsEvent, CqrsStore};
 pub use envelope::{Envelope, EnvelopeError};
 pub use event::{Heads, Metadata, NewEvent, Place, Recorded, StreamAppend, stream_name};
 pub use persons::SubjectKeys;
+pub use progress::Progress;
 pub use reader::{Filter, Happened, LogReader, PAGE_MAX};
 pub use schema::{EventSchema, reachable, schemas_of};
 pub use seal::{MASTER_KEY_BYTES, MasterKey, SealError, Sealer};
@@ -42,7 +44,7 @@ pub use snapshot::LogSnapshot;
 pub use snapshots::verify_snapshots;
 pub use store::{
     Cell, Clock, Component, Connection, Database, DatabaseUrlError, Dialect, EventLog, LogOptions, Migration,
-    Pool, Rows, StoreError, connect_read_only,
+    Pool, Rows, StoreError, connect_beside, connect_read_only,
 };
 pub use tx::{Inline, Tx};
 pub use upcast::{UpcastFault, decode, upcast, upcast_faults};

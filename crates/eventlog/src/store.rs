@@ -218,3 +218,16 @@ pub async fn connect_read_only(
     drop(connection);
     LogReader::new(readers, None).await
 }
+
+/// The same, with what may write tables that are no logs, beside a process that appends.
+///
+/// # Errors
+/// As for [`connect_read_only`].
+pub async fn connect_beside(
+    database: impl Into<Database>,
+    components: &[Component],
+) -> Result<(LogReader, Pool), StoreError> {
+    let database = database.into();
+    let reader = connect_read_only(database.clone(), components).await?;
+    Ok((reader, database.writer().await?))
+}

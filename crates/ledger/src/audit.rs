@@ -23,7 +23,7 @@ use domain::{
     Log,
     account::{AccountEvent, Flag},
 };
-use eventlog::{Compare, Heads, LogReader, LogSnapshot, Recorded, StoreError, verify};
+use eventlog::{Compare, Heads, LogReader, LogSnapshot, Progress, Recorded, StoreError, verify};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -87,17 +87,6 @@ fn heads<S: serde::Serializer>(heads: &Heads, serializer: S) -> Result<S::Ok, S:
 
 fn texts<S: serde::Serializer>(broken: &[Broken], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(broken.iter().map(ToString::to_string))
-}
-
-/// How far a reading of the history has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The log that is being read.
-    pub log: Log,
-    /// The event at hand.
-    pub position: u64,
-    /// The last one that will be read.
-    pub end: u64,
 }
 
 /// Reads both logs whole, folds every account anew and compares; `seen` hears of every event that is read. Works beside

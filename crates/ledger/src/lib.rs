@@ -17,7 +17,7 @@ pub mod mutant;
 pub mod record;
 pub mod step;
 
-pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Progress, Replay, audit, replay};
+pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Replay, audit, replay};
 pub use bank::{
     Bank, BankClock, BankOptions, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope, Tended, decide_budget,
 };

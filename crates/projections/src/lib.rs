@@ -7,6 +7,7 @@
 mod control;
 mod directory;
 mod model;
+mod runner;
 
 pub mod budgets;
 pub mod calls;
@@ -27,3 +28,4 @@ pub use calls::Calls;
 pub use control::ControlModels;
 pub use directory::{Directory, Limits, Moment, RestoreError, TokenEntry};
 pub use model::Stored;
+pub use runner::{Generation, Projection, RebuildError, Replaced, Runner, Status};

@@ -3,9 +3,11 @@
 mod apply;
 mod audit;
 mod journal;
+mod meter;
 mod migrate;
 mod node;
 mod openapi;
+mod projections;
 mod schemas;
 mod settings;
 mod user;
@@ -50,6 +52,9 @@ enum Command {
     Settings,
     /// Writes the schema and a sample of every event.
     Schemas(Schemas),
+    /// Looks at read models that follow at a distance, and makes them anew.
+    #[command(subcommand)]
+    Projections(projections::Projections),
     /// Reads the history.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -113,6 +118,7 @@ impl Cli {
             Command::Openapi => openapi::run()?,
             Command::Settings => settings::run()?,
             Command::Schemas(schemas) => schemas::run(&schemas.out)?,
+            Command::Projections(projections) => projections.run()?,
             Command::Audit(audit) => return audit.run(),
         }
         Ok(ExitCode::SUCCESS)

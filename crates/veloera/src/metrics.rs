@@ -103,6 +103,12 @@ impl NodeMetrics {
                 ),
                 (vec![("projection", "calls".into())], heads.ledger.saturating_sub(calls.position())),
             ],
+        )?;
+        let waited = calls.waiting_since().map_or(0, |since| Machine::now().ms_since(since));
+        page.gauge_seconds(
+            "veloera_projection_lag_seconds",
+            "How long ago the first event was recorded that a read model has not taken in",
+            [(vec![("projection", "calls".into())], waited)],
         )
     }
 

@@ -68,12 +68,38 @@ impl Connection {
         })
     }
 
-    /// Several statements at once.
-    pub(crate) fn script<'c>(&'c mut self, sql: &'c str) -> BoxFuture<'c, Result<(), StoreError>> {
+    /// Several statements at once, without parameters.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn script<'c>(&'c mut self, sql: &'c str) -> BoxFuture<'c, Result<(), StoreError>> {
         Box::pin(async move {
             on!(self, connection => { Executor::execute(connection, sqlx::raw_sql(sql)).await?; });
             Ok(())
         })
+    }
+
+    /// Begins what writes; in a file there is no other that does.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.execute(match self.dialect() {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN",
+        })
+        .await
+    }
+
+    /// All of what `work` writes, or nothing.
+    ///
+    /// # Errors
+    /// What `work` fails with, and when the database does.
+    pub async fn transaction<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.begin().await?;
+        let done = work(self).await;
+        self.execute(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        done
     }
 
     /// It is not handed back when it is dropped: what it has begun ends with it.

@@ -12,20 +12,13 @@ use crate::on;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310868736)";
 
 pub(super) async fn migrate(writer: &mut Connection, component: Component) -> Result<(), StoreError> {
-    begin(writer).await?;
-    let done = in_transaction(writer, component).await;
-    writer.execute(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-    done
-}
-
-async fn begin(writer: &mut Connection) -> Result<(), StoreError> {
-    match writer.dialect() {
-        Dialect::Sqlite => writer.execute("BEGIN IMMEDIATE").await,
-        Dialect::Postgres => {
-            writer.execute("BEGIN").await?;
-            writer.execute(LOCK).await
+    let migrated = writer.transaction(async |writer| {
+        if writer.dialect() == Dialect::Postgres {
+            writer.execute(LOCK).await?;
         }
-    }
+        in_transaction(writer, component).await
+    });
+    migrated.await
 }
 
 async fn in_transaction(writer: &mut Connection, component: Component) -> Result<(), StoreError> {

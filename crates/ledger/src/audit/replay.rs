@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{AccountId, Aggregate, Log, TimeStamp, account::Account};
-use eventlog::{LogFault, LogReader, Recorded, StoreError, verify};
+use eventlog::{LogFault, LogReader, Progress, Recorded, StoreError, verify};
 
-use super::Progress;
 use crate::accounts::{AccountRow, account_event};
 
 /// The accounts as of a position of the ledger log.

@@ -15,20 +15,24 @@ use eventlog::{Compare, LogSnapshot, ModelFault, Recorded, StoreError, decode};
 use futures_util::future::BoxFuture;
 
 use self::corrections::Corrections;
-use super::{
-    checkpoint::{self, Checkpoint},
-    row::CallRow,
-};
+use super::{CallLog, row::CallRow, table};
+use crate::runner::{Checkpoint, Generation};
 
 /// Whether every call is listed as its event says, as far as the usage log has come. Holds one page of calls, and what
 /// was corrected.
 #[derive(Default)]
 pub struct CallsCompare {
-    /// How far the usage log has come; not known before the first page.
-    checkpoint: Option<Checkpoint>,
+    /// The table in use, and how far it has come; not known before the first page.
+    listed: Option<Listed>,
     /// How far both were read.
     read: u64,
     corrections: Corrections,
+}
+
+#[derive(Clone)]
+struct Listed {
+    table: String,
+    checkpoint: Checkpoint,
 }
 
 impl Compare for CallsCompare {
@@ -53,14 +57,15 @@ const fn fault(position: u64) -> ModelFault {
 }
 
 impl CallsCompare {
-    async fn checkpoint(&mut self, snapshot: &mut LogSnapshot) -> Result<Checkpoint, StoreError> {
-        if let Some(checkpoint) = self.checkpoint {
-            return Ok(checkpoint);
+    async fn listed(&mut self, snapshot: &mut LogSnapshot) -> Result<Listed, StoreError> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.clone());
         }
         let start = Checkpoint::start(snapshot.log_id(Log::Ledger));
-        let checkpoint = checkpoint::find(snapshot.connection()).await?.unwrap_or(start);
-        self.checkpoint = Some(checkpoint);
-        Ok(checkpoint)
+        let generation = Generation::active::<CallLog>(snapshot.connection()).await?;
+        let found = Checkpoint::find::<CallLog>(snapshot.connection(), generation).await?;
+        let listed = Listed { table: table(generation), checkpoint: found.unwrap_or(start) };
+        Ok(self.listed.insert(listed).clone())
     }
 
     async fn compare_page(
@@ -68,13 +73,13 @@ impl CallsCompare {
         snapshot: &mut LogSnapshot,
         events: &[Recorded],
     ) -> Result<Vec<ModelFault>, StoreError> {
-        let checkpoint = self.checkpoint(snapshot).await?;
+        let Listed { table, checkpoint } = self.listed(snapshot).await?;
         let seen = events.partition_point(|event| event.position <= checkpoint.position);
         let Some((seen, last)) = events.get(..seen).and_then(|seen| Some((seen, seen.last()?))) else {
             return Ok(Vec::new());
         };
         let expected = self.expected(seen)?;
-        let listed = rows::uncorrected(snapshot.connection(), self.read, last.position).await?;
+        let listed = rows::uncorrected(snapshot.connection(), &table, self.read, last.position).await?;
         self.read = last.position;
         let positions: BTreeSet<&u64> = expected.keys().chain(listed.keys()).collect();
         let differs = |position: &&u64| expected.get(position) != listed.get(position);
@@ -100,14 +105,14 @@ impl CallsCompare {
 
     /// What is listed beyond the events, and what was corrected.
     async fn compare_end(&mut self, snapshot: &mut LogSnapshot) -> Result<Vec<ModelFault>, StoreError> {
-        let checkpoint = self.checkpoint(snapshot).await?;
+        let Listed { table, checkpoint } = self.listed(snapshot).await?;
         let head = snapshot.heads().await?.ledger;
         let mut wrong = Vec::new();
         if checkpoint.position > head || !checkpoint.is_of(snapshot.log_id(Log::Ledger)) {
             wrong.push(checkpoint.position);
         }
-        wrong.extend(rows::next(snapshot.connection(), self.read).await?);
-        wrong.extend(std::mem::take(&mut self.corrections).wrong(snapshot.connection()).await?);
+        wrong.extend(rows::next(snapshot.connection(), &table, self.read).await?);
+        wrong.extend(std::mem::take(&mut self.corrections).wrong(snapshot.connection(), &table).await?);
         Ok(wrong.into_iter().map(fault).collect())
     }
 }

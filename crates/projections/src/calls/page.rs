@@ -9,7 +9,8 @@ use eventlog::{Cell, Connection, Recorded, Rows, StoreError, decode};
 use super::{row::CallRow, totals::Totals};
 use crate::model::signed;
 
-const INSERT: &str = "INSERT INTO calls(position, call_id, part, user_id, token_id, account_id, model, group_name, \
+/// Of a table whose name is put in for `{calls}`.
+const INSERT: &str = "INSERT INTO {calls}(position, call_id, part, user_id, token_id, account_id, model, group_name, \
      channel_id, mode, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, amount_nanos, \
      reserved_nanos, flags, attempts, started_at, ended_at) SELECT * FROM {rows}";
 
@@ -37,18 +38,19 @@ const COLUMNS: [&str; 20] = [
 ];
 
 /// A row tells what its payer gets back or pays more, so other accounts' corrections find no row.
-const CORRECT: &str = "UPDATE calls SET corrected_nanos = corrected_nanos + c.nanos FROM \
+const CORRECT: &str = "UPDATE {calls} AS t SET corrected_nanos = t.corrected_nanos + c.nanos FROM \
      (SELECT call_id, part, account_id, CAST(SUM(nanos) AS BIGINT) AS nanos FROM {rows} GROUP BY 1, 2, 3) AS c \
-     WHERE calls.call_id = c.call_id AND calls.part = c.part AND calls.account_id = c.account_id";
+     WHERE t.call_id = c.call_id AND t.part = c.part AND t.account_id = c.account_id";
 
 /// What a page changes.
 #[derive(Default)]
-pub(super) struct Page {
+pub struct Page {
     /// In the order of the statement's columns.
     calls: Vec<[Cell<'static>; 20]>,
     /// What one account gets back or pays more for one call.
     corrections: Vec<[Cell<'static>; 4]>,
-    totals: Totals,
+    /// What its calls add up to.
+    pub(super) totals: Totals,
 }
 
 impl Page {
@@ -67,11 +69,6 @@ impl Page {
         Ok(page)
     }
 
-    /// What its calls add up to.
-    pub(super) fn take_totals(&mut self) -> Totals {
-        std::mem::take(&mut self.totals)
-    }
-
     fn correct(&mut self, reconciliation: &Reconciliation) {
         self.corrections.extend(reconciliation.corrections.iter().map(|correction| {
             [
@@ -84,10 +81,16 @@ impl Page {
     }
 
     /// Calls first: a correction may stand on the same page.
-    pub(super) async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
-        Rows::new(COLUMNS, self.calls).execute(connection, INSERT).await?;
+    pub(super) async fn write(
+        &mut self,
+        connection: &mut Connection,
+        table: String,
+    ) -> Result<(), StoreError> {
+        let calls = Rows::new(COLUMNS, std::mem::take(&mut self.calls));
+        calls.execute(connection, &INSERT.replace("{calls}", &table)).await?;
         let columns = ["call_id", "part", "account_id", "nanos"];
-        Rows::new(columns, self.corrections).execute(connection, CORRECT).await
+        let corrections = Rows::new(columns, std::mem::take(&mut self.corrections));
+        corrections.execute(connection, &CORRECT.replace("{calls}", &table)).await
     }
 }
 

@@ -4,8 +4,12 @@ use domain::{AccountId, ApiTokenId, CallId, ChannelId, ModelName, TimeStamp, Use
 use eventlog::{PAGE_MAX, Pool, StoreError, on};
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
-use super::row::{COLUMNS, CallRow, Columns};
-use crate::model::signed;
+use super::{
+    CallLog,
+    row::{COLUMNS, CallRow, Columns},
+    table,
+};
+use crate::{model::signed, runner::Generation};
 
 /// Which calls are wanted; `None` asks for any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,8 +42,10 @@ pub async fn list(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<CallRow>, StoreError> {
-    let rows: Vec<Columns> = on!(&mut pool.acquire().await?, c => {
-        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM calls WHERE position < "));
+    let mut connection = pool.acquire().await?;
+    let table = table(Generation::active::<CallLog>(&mut connection).await?);
+    let rows: Vec<Columns> = on!(&mut connection, c => {
+        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM {table} WHERE position < "));
         query.push_bind(before.map_or(i64::MAX, signed));
         filter.push(&mut query);
         query.push(" ORDER BY position DESC LIMIT ").push_bind(signed(limit.min(PAGE_MAX) as u64));

@@ -86,12 +86,12 @@ pub(super) fn reconciled(corrections: Vec<Correction>) -> AccountEvent {
     }))
 }
 
-pub(super) async fn charged(house: &House, n: u64) -> u64 {
+pub(crate) async fn charged(house: &House, n: u64) -> u64 {
     let event = AccountEvent::QuotaDeducted(Box::new(deduction(n)));
     house.append::<Account>(&account_id(u128::from(n % 2)).to_string(), &[event]).await
 }
 
-pub(super) async fn reached(calls: &Arc<Calls>, position: u64) {
+pub(crate) async fn reached(calls: &Arc<Calls>, position: u64) {
     calls.positions().wait_for(|at| *at >= position).await.unwrap();
 }
 

@@ -3,7 +3,6 @@
 mod as_of;
 mod asked;
 mod export;
-mod meter;
 mod moment;
 mod replay;
 mod verify;

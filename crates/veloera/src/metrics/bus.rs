@@ -27,6 +27,5 @@ fn labels(log: Log) -> Labels {
 }
 
 fn age_ms(standing: &Standing, now: TimeStamp) -> u64 {
-    let oldest = standing.oldest_at.unwrap_or(now);
-    u64::try_from(now.micros().saturating_sub(oldest.micros()) / 1_000).unwrap_or_default()
+    standing.oldest_at.map_or(0, |oldest| now.ms_since(oldest))
 }

@@ -35,13 +35,17 @@ impl Corrections {
 
     /// The positions of calls that are listed with another correction than they had. A row tells what its payer gets
     /// back, so other accounts' corrections find no row.
-    pub(super) async fn wrong(mut self, connection: &mut Connection) -> Result<Vec<u64>, StoreError> {
+    pub(super) async fn wrong(
+        mut self,
+        connection: &mut Connection,
+        table: &str,
+    ) -> Result<Vec<u64>, StoreError> {
         let (mut wrong, mut after) = (Vec::new(), 0);
         if self.is_full {
             return Ok(wrong);
         }
         loop {
-            let page = rows::corrected(connection, after).await?;
+            let page = rows::corrected(connection, table, after).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             // What cannot be read was told with its page.
@@ -55,7 +59,7 @@ impl Corrections {
         let left: Vec<Share> =
             self.nanos.into_iter().filter(|(_, nanos)| *nanos != 0).map(|(share, _)| share).collect();
         for shares in left.chunks(PAGE_MAX) {
-            wrong.extend(rows::paid(connection, shares).await?);
+            wrong.extend(rows::paid(connection, table, shares).await?);
         }
         Ok(wrong)
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use domain::Log;
 use eventlog::Heads;
-use ledger::Progress;
+use eventlog::Progress;
 use thiserror::Error;
 
 const ONE: &str = "a position, which is a whole number from 0";

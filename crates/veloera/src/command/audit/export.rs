@@ -19,9 +19,8 @@ use self::line::Line;
 use super::{
     History,
     asked::{self, Range, Usage},
-    meter::Meter,
 };
-use crate::command::Place;
+use crate::command::{Place, meter::Meter};
 
 #[derive(Args, Debug)]
 pub(in crate::command) struct Export {

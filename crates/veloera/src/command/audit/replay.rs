@@ -16,10 +16,9 @@ use self::view::{AccountView, View};
 use super::{
     History,
     asked::{self, Usage},
-    meter::Meter,
     moment::{recorded_at, recorded_by},
 };
-use crate::command::Place;
+use crate::command::{Place, meter::Meter};
 
 #[derive(Args, Debug)]
 pub(in crate::command) struct Replay {

@@ -8,8 +8,8 @@ use ledger::AuditOptions;
 use projections::calls::CallsCompare;
 use serde::Serialize;
 
-use super::{History, meter::Meter};
-use crate::command::Place;
+use super::History;
+use crate::command::{Place, meter::Meter};
 
 #[derive(Args, Debug)]
 pub(in crate::command) struct Verify {

@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Stderr, Write};
 
-use ledger::{NodeClock, Progress};
+use eventlog::Progress;
+use ledger::NodeClock;
 
 use crate::environment::Machine;
 
@@ -14,7 +15,7 @@ const PAUSE_MS: u64 = 300;
 const CLEARED: &str = "\r\x1b[2K";
 
 /// The line. Dropping it clears it.
-pub(super) struct Meter<W: Write, C> {
+pub(in crate::command) struct Meter<W: Write, C> {
     out: Option<W>,
     clock_ms: C,
     due_ms: u64,
@@ -23,13 +24,13 @@ pub(super) struct Meter<W: Write, C> {
 
 impl Meter<Stderr, fn() -> u64> {
     /// On a terminal only.
-    pub(super) fn stderr() -> Self {
+    pub(in crate::command) fn stderr() -> Self {
         let stderr = std::io::stderr();
         Self::new(stderr.is_terminal().then_some(stderr))
     }
 
     /// The same, but not on a terminal that shows what is read.
-    pub(super) fn beside_stdout() -> Self {
+    pub(in crate::command) fn beside_stdout() -> Self {
         if std::io::stdout().is_terminal() { Self::new(None) } else { Self::stderr() }
     }
 
@@ -42,7 +43,7 @@ impl Meter<Stderr, fn() -> u64> {
 
 impl<W: Write, C: Fn() -> u64> Meter<W, C> {
     /// Takes note of an event; few of them show.
-    pub(super) fn seen(&mut self, progress: Progress) {
+    pub(in crate::command) fn seen(&mut self, progress: Progress) {
         let Some(out) = &mut self.out else { return };
         if !progress.position.is_multiple_of(STRIDE) {
             return;
@@ -72,7 +73,7 @@ mod tests {
     use std::cell::Cell;
 
     use domain::Log;
-    use ledger::Progress;
+    use eventlog::Progress;
 
     use super::{CLEARED, Meter, PAUSE_MS, STRIDE};
 
