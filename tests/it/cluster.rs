@@ -4,6 +4,8 @@
 mod away;
 mod decided;
 mod faults;
+mod limits;
+mod orphan;
 
 use tests::{
     ApiClient, Cluster, Launch, Reply, Response, Veloera, chance, client::chat, price::MODEL,

@@ -12,6 +12,7 @@ mod inherit;
 mod lend;
 mod moment;
 mod open;
+mod orphan;
 mod recalled;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 pub use self::{
     durable::{Durable, JournalSync},
     inherit::Unheard,
+    orphan::{Doubt, Homecoming, OrphanError, bring_home},
 };
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},

@@ -22,7 +22,7 @@ use crate::{
     Answer, Caller, Clock, Directory, Format, Ledger, Ports, RelayConfig, RelayConfigError,
     answer::Aftermath,
     health::{Health, OpenCircuit},
-    limits::{Admission, Limits},
+    limits::{Admission, Limits, LimitsView},
     open_call::OpenCall,
     stream::{Beside, StreamRest},
     upstream::Upstream,
@@ -35,7 +35,7 @@ pub struct Relay {
     clock: Arc<dyn Clock>,
     pub(crate) upstream: Upstream,
     health: Arc<Health>,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) config: RelayConfig,
     tasks: TaskTracker,
 }
@@ -65,6 +65,11 @@ impl Relay {
         self.health.open_circuits()
     }
 
+    /// What is counted against limits.
+    pub fn limits(&self) -> LimitsView {
+        self.limits.view()
+    }
+
     /// Relays one call: whoever waits for it carries it. Dropped, it runs on by itself and is settled.
     ///
     /// # Errors
@@ -77,7 +82,7 @@ impl Relay {
         body: Bytes,
     ) -> Result<Answer, CallError> {
         let plan = Plan::read(&*self.directory, format, caller, body)?;
-        let admission = self.limits.admit(&plan.caller, plan.tokens())?;
+        let admission = self.limits.admit(plan.limited(), plan.tokens())?;
         let (relay, client) = (Arc::clone(self), Client::default());
         let work = {
             let client = client.clone();

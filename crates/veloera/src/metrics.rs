@@ -1,6 +1,7 @@
 //! What the node says of itself to Prometheus: read where it stands, when somebody asks.
 
 mod bus;
+mod limits;
 mod process;
 
 use std::{
@@ -76,6 +77,7 @@ impl Collector for NodeMetrics {
         }
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
+        limits::encode(&mut page, self.relay.limits())?;
         process::encode(&mut page)
     }
 }
