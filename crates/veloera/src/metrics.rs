@@ -1,6 +1,7 @@
 //! What the node says of itself to Prometheus: read where it stands, when somebody asks.
 
 mod bus;
+mod calls;
 mod process;
 
 use std::{
@@ -23,7 +24,10 @@ use prometheus_client::{
 };
 use relay::{Relay, Why};
 
-use crate::environment::Machine;
+use crate::{
+    environment::Machine,
+    telemetry::{CallMeter, Tally},
+};
 
 /// Everything of one process that can be counted.
 pub(crate) struct NodeMetrics {
@@ -34,6 +38,7 @@ pub(crate) struct NodeMetrics {
     pub(crate) history: Option<History>,
     /// Where it has not.
     pub(crate) freshness: Option<Arc<Freshness>>,
+    pub(crate) meter: Arc<CallMeter>,
 }
 
 /// The logs, and what is made of them beside what calls need.
@@ -76,6 +81,7 @@ impl Collector for NodeMetrics {
         }
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
+        calls::encode(&mut page, &self.meter)?;
         process::encode(&mut page)
     }
 }
@@ -223,6 +229,15 @@ impl Page<'_> {
             MetricType::Counter,
             lines.into_iter().map(|(labels, value)| (labels, metric(value))),
         )
+    }
+
+    fn histogram<'t>(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, &'t Tally)>,
+    ) -> fmt::Result {
+        self.lines(name, help, MetricType::Histogram, lines.into_iter())
     }
 
     /// A counter of seconds, to the millisecond.
