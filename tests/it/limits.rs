@@ -1,5 +1,7 @@
 //! What a token may ask for, over HTTP.
 
+mod whose;
+
 use http::Method;
 use serde_json::{Value, json};
 use tests::{

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod append;
+mod carried;
 mod checker;
 mod cpu;
 mod figures;
@@ -20,6 +21,7 @@ mod processes;
 mod provider;
 mod proxy;
 mod replay;
+mod revoke;
 mod rounds;
 mod sample;
 mod servers;
@@ -27,6 +29,7 @@ mod settle;
 mod spent;
 mod start;
 mod store;
+mod sustained;
 mod table;
 mod workload;
 
@@ -46,16 +49,20 @@ enum Part {
     Journal,
     Append,
     Settle,
+    Sustained,
+    Revoke,
     Replay,
     Start,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("calls", Self::Calls),
         ("journal", Self::Journal),
         ("append", Self::Append),
         ("settle", Self::Settle),
+        ("sustained", Self::Sustained),
+        ("revoke", Self::Revoke),
         ("replay", Self::Replay),
         ("start", Self::Start),
     ];
@@ -102,6 +109,8 @@ fn measure(plan: &Plan, parts: &[Part]) {
             Part::Journal => runtime().block_on(journal::run(plan)),
             Part::Append => runtime().block_on(append::run(plan)),
             Part::Settle => runtime().block_on(settle::run(plan)),
+            Part::Sustained => runtime().block_on(sustained::run(plan)),
+            Part::Revoke => runtime().block_on(revoke::run(plan)),
             Part::Replay => runtime().block_on(replay::run(plan)),
             Part::Start => runtime().block_on(start::run(plan)),
         };

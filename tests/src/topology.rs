@@ -7,7 +7,7 @@ use servers::Database;
 use crate::Launch;
 
 /// All nodes are given the same.
-const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+pub const MASTER_KEY: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
 
 /// A control node with a demo, at an address of its own, on that database if `launch` names no other way to it.
 pub fn control(launch: Launch, database: &Database) -> Launch {

@@ -1,12 +1,13 @@
-//! Groups, prices and channels as a file says: what is missing is made, what differs is changed, what is so already is
+//! Groups, models, prices and channels as a file says: what is missing is made, what differs is changed, what is so already is
 //! left, and what the file does not name is nobody's business. All of it, or nothing.
 
 mod channels;
+mod limits;
 
 use std::collections::BTreeMap;
 
 use domain::{
-    GroupName, ModelName,
+    CallLimits, GroupName, ModelName,
     group::{Group, GroupCommand},
     price::{Price, Ratio},
     price_list::{LIST_ID, PriceList, PriceListCommand},
@@ -18,13 +19,18 @@ use utoipa::ToSchema;
 
 pub use self::channels::DesiredChannel;
 use self::channels::Named;
-use crate::{Ids, openapi::PriceSchema, problem::Denial};
+use crate::{
+    Ids,
+    openapi::{LimitsSchema, PriceSchema},
+    problem::Denial,
+};
 
 /// What a file says.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "groups": {"vip": {"ratio_millionths": 800_000}},
+    "groups": {"vip": {"ratio_millionths": 800_000, "limits": {"requests_per_minute": 600}}},
+    "models": {"gpt-4o-mini": {"limits": {"concurrent_calls": 64}}},
     "prices": {"gpt-4o-mini": {"rates": {"input": 150_000, "output": 600_000}}},
     "channels": {"main": {"provider": "echo", "keys": ["sk-…"], "models": ["echo"], "groups": ["vip"]}}
 }))]
@@ -33,6 +39,10 @@ pub struct Desired {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, DesiredGroup>)]
     pub groups: BTreeMap<GroupName, DesiredGroup>,
+    /// Models by name.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, DesiredModel>)]
+    pub models: BTreeMap<ModelName, DesiredModel>,
     /// Own prices by model.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, PriceSchema>)]
@@ -50,6 +60,20 @@ pub struct DesiredGroup {
     #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 1_000_000_000, nullable = false)]
     pub ratio_millionths: Ratio,
+    /// The most that all who call as the group may ask for together; `null` lifts it, left out it stays as it is.
+    #[serde(default, with = "domain::nullable")]
+    #[schema(value_type = Option<LimitsSchema>)]
+    pub limits: Option<Option<CallLimits>>,
+}
+
+/// A model as it is to be.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DesiredModel {
+    /// The most that everybody may ask of it together; left out or `null`, there is no limit.
+    #[serde(default)]
+    #[schema(value_type = Option<LimitsSchema>)]
+    pub limits: Option<CallLimits>,
 }
 
 /// What has become of one thing.
@@ -67,7 +91,7 @@ pub enum Outcome {
 /// One thing that the file names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppliedItem {
-    /// `group`, `price` or `channel`.
+    /// `group`, `model`, `price` or `channel`.
     #[schema(example = "channel")]
     pub kind: String,
     /// Its name.
@@ -122,6 +146,10 @@ impl Plan {
             let outcome = set_group(tx, &name, group).await?;
             note("group", name.to_string(), outcome);
         }
+        for (model, DesiredModel { limits }) in self.desired.models {
+            let outcome = limits::of_model(tx, &model, limits).await?;
+            note("model", model.to_string(), outcome);
+        }
         for (model, price) in self.desired.prices {
             let outcome = set_price(tx, &model, price).await?;
             note("price", model.to_string(), outcome);
@@ -160,14 +188,18 @@ pub async fn apply(
 async fn set_group(
     tx: &mut Tx,
     name: &GroupName,
-    DesiredGroup { ratio_millionths: ratio }: DesiredGroup,
+    DesiredGroup { ratio_millionths: ratio, limits }: DesiredGroup,
 ) -> Result<Outcome, Fault<Denial>> {
     let (command, outcome) = match tx.load::<Group>(name.as_str()).await?.0 {
         Group::Absent => (GroupCommand::Create { name: name.clone(), ratio }, Outcome::Created),
         Group::Present { .. } => (GroupCommand::ChangeRatio { ratio }, Outcome::Changed),
     };
     let events = tx.decide::<Group, Denial>(name.as_str(), command).await?;
-    Ok(if events.is_empty() { Outcome::Unchanged } else { outcome })
+    let limited = match limits {
+        Some(limits) => limits::of_group(tx, name, limits).await?,
+        None => Outcome::Unchanged,
+    };
+    Ok(if events.is_empty() { limited } else { outcome })
 }
 
 async fn set_price(tx: &mut Tx, model: &ModelName, price: Price) -> Result<Outcome, Fault<Denial>> {

@@ -12,7 +12,8 @@ use utoipa::{
 };
 
 pub(crate) use self::stored::{
-    GroupRulesPatchSchema, GroupRulesSchema, PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema,
+    GroupRulesPatchSchema, GroupRulesSchema, LimitsSchema, ModelRulesPatchSchema, ModelRulesSchema,
+    PeriodSchema, PriceSchema, StrategySchema, UserLimitsSchema,
 };
 use crate::{client::respond::ClientErrorView, problem::ProblemView, router};
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use self::events::ChannelEvent;
-use crate::{Aggregate, ChannelKeyId, GroupName, Log, ModelName, Sealed};
+use crate::{Aggregate, CallLimits, ChannelKeyId, GroupName, Log, ModelName, Sealed};
 
 /// The most keys one channel may hold.
 pub const KEYS_MAX: usize = 256;
@@ -56,6 +56,9 @@ pub struct ChannelSpec {
     pub priority: i32,
     /// Its share within its tier; 0 takes no calls while another has more.
     pub weight: u32,
+    /// The most that it takes of everybody; beyond it others are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<CallLimits>,
 }
 
 /// What is to be different; `None` leaves it.
@@ -83,6 +86,10 @@ pub struct ChannelChange {
     /// Its share within its tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// The most that it takes; `Some(None)` lifts the limits.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::nullable")]
+    #[schemars(with = "Option<CallLimits>")]
+    pub limits: Option<Option<CallLimits>>,
 }
 
 /// Why a channel was disabled.
@@ -174,6 +181,7 @@ impl ChannelSpec {
         set(&mut self.groups, change.groups.as_ref());
         set(&mut self.priority, change.priority.as_ref());
         set(&mut self.weight, change.weight.as_ref());
+        set(&mut self.limits, change.limits.as_ref());
         self
     }
 

@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no chance. Ids and times are handed in.
 
 mod aggregate;
+mod call_counts;
 mod call_limits;
 mod ids;
 mod money;
@@ -30,6 +31,7 @@ pub mod trace;
 pub mod user;
 
 pub use aggregate::{Aggregate, Log, StoredEvent};
+pub use call_counts::{CallCounts, SLOT_MS, SLOTS};
 pub use call_limits::CallLimits;
 pub use ids::{
     AccountId, AdminKeyId, ApiTokenId, BudgetId, CallId, ChannelId, ChannelKeyId, CommandId, HoldId,

@@ -24,7 +24,8 @@ pub use bank::{
 };
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{
-    Durable, JournalSync, Node, NodeClock, NodeError, NodeOptions, ReserveError, Tenure, Unheard,
+    Doubt, Durable, Homecoming, JournalSync, Node, NodeClock, NodeError, NodeOptions, OrphanError,
+    ReserveError, Tenure, Unheard, bring_home,
 };
 pub use port::{
     Ask, Cursor, GrantError, IngestError, LedgerPort, News, NewsError, RECORDS_MAX, ScopeAsk, Standing,

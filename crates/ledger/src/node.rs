@@ -12,6 +12,7 @@ mod inherit;
 mod lend;
 mod moment;
 mod open;
+mod orphan;
 mod recalled;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use self::{durable::Syncer, moment::Moment, upload::Place, write::Inner};
 pub use self::{
     durable::{Durable, JournalSync},
     inherit::Unheard,
+    orphan::{Doubt, Homecoming, OrphanError, bring_home},
 };
 use crate::{
     journal::{self, Disk, JournalError, LocalDisk, SEGMENT_BYTES},
@@ -189,9 +191,19 @@ impl Node {
         self.inner.lock().state.open_calls()
     }
 
+    /// Leases that it holds quota of.
+    pub fn open_leases(&self) -> usize {
+        self.inner.lock().state.open_leases()
+    }
+
     /// How many records the ledger does not have yet.
     pub fn lag(&self) -> u64 {
         self.inner.lock().journal.seq().saturating_sub(*self.ingested.borrow())
+    }
+
+    /// How many records this journal has had written.
+    pub fn written(&self) -> u64 {
+        self.inner.lock().journal.seq()
     }
 
     /// An attempt is about to send its first byte, once this is durable.

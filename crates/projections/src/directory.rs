@@ -14,7 +14,7 @@ use domain::{
     AdminKeyId, ApiTokenId, CallLimits, GroupName, JournalId, ModelName, NodeId, SessionId, UserId,
     budget::{Binding, Holder},
     price::Ratio,
-    settings::Strategy,
+    settings::CallRules,
 };
 use eventlog::{EventLog, StoreError};
 use parking_lot::RwLock;
@@ -140,9 +140,9 @@ impl Directory {
         self.state.read().ratio(group)
     }
 
-    /// How the channels of one tier share a group's calls.
-    pub fn strategy(&self, group: &GroupName) -> Strategy {
-        self.state.read().settings().map(|values| values.strategy(group)).unwrap_or_default()
+    /// What the settings say of a group's calls of a model.
+    pub fn rules(&self, group: &GroupName, model: &ModelName) -> CallRules {
+        self.state.read().settings().map(|values| values.call_rules(group, model)).unwrap_or_default()
     }
 
     /// The most that one user of a group may ask for.

@@ -183,6 +183,7 @@ pub(crate) fn channel_spec(name: &str) -> ChannelSpec {
         groups: BTreeSet::from([GroupName::default_group()]),
         priority: 0,
         weight: 1,
+        limits: None,
     }
 }
 

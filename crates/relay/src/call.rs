@@ -23,7 +23,7 @@ use crate::{
     RelayConfigError, Traced,
     answer::Aftermath,
     health::{Health, OpenCircuit},
-    limits::{Admission, Limits},
+    limits::{Admission, Limits, LimitsView},
     open_call::OpenCall,
     report::{Begun, Recording},
     stream::{Beside, StreamRest},
@@ -38,7 +38,7 @@ pub struct Relay {
     observer: Arc<dyn Observer>,
     pub(crate) upstream: Upstream,
     health: Arc<Health>,
-    limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) config: RelayConfig,
     tasks: TaskTracker,
 }
@@ -68,6 +68,11 @@ impl Relay {
         self.health.open_circuits()
     }
 
+    /// What is counted against limits.
+    pub fn limits(&self) -> LimitsView {
+        self.limits.view()
+    }
+
     /// Relays one call: whoever waits for it carries it. Dropped, it runs on by itself and is settled.
     ///
     /// # Errors
@@ -82,7 +87,7 @@ impl Relay {
     ) -> Result<Answer, CallError> {
         let begun = Instant::now();
         let plan = Plan::read(&*self.directory, format, caller, body)?;
-        let admission = self.limits.admit(&plan.caller, plan.tokens())?;
+        let admission = self.limits.admit(plan.limited(), plan.tokens())?;
         let trace = self.config.sampling.of(call_id, from.parent());
         let recording = self.recording(begun, call_id, &plan, trace.map(|trace| from.traced(trace)));
         let (relay, client) = (Arc::clone(self), Client::default());

@@ -33,7 +33,9 @@ pub use self::{
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
     health::{OpenCircuit, Why},
-    limits::{Limited, Metered, Rate, Rates},
+    limits::{
+        Board, BoardError, Exchanged, Limited, Limiter, LimitsView, Metered, Rate, Rates, Said, SharingView,
+    },
     ports::{
         ChannelKeeper, Clock, Directory, Durable, Ledger, LedgerError, Ports, Priced, ReserveError, Spent,
         Tenure,

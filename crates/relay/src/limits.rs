@@ -1,75 +1,39 @@
-//! How much one token and one user may ask for: calls and tokens within any minute, and calls at once, counted in
-//! memory. What it costs is the ledger's.
+//! How much may be asked for: calls and tokens within any minute, and calls at once, of one token, one user, one group, one
+//! model and one channel, counted in memory. What it costs is the ledger's.
+//!
+//! Where several nodes serve the same, each counts what it admits itself and hears in the background what the others have
+//! counted (`board`). No call waits for that. Between two exchanges a node admits at most its share of a limit (`shared`),
+//! which bounds what all of them let through together.
 
 mod admission;
+mod board;
 mod book;
 mod counter;
+mod exchange;
+mod limited;
 mod rates;
+mod shared;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod window;
 
 use std::sync::Arc;
 
+use domain::CallLimits;
 use parking_lot::Mutex;
-use thiserror::Error;
 
-pub(crate) use self::admission::Admission;
-use self::book::{Book, Subject};
-pub use self::rates::{Rate, Rates};
-use crate::{Caller, Clock};
+use self::book::Book;
+pub(crate) use self::{admission::Admission, subject::Subject};
+pub use self::{
+    board::{Board, BoardError, Exchanged, Said},
+    book::{LimitsView, SharingView},
+    limited::{Limited, Limiter, Metered},
+    rates::{Rate, Rates},
+};
+use crate::Clock;
 
-/// What there was too much of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metered {
-    /// Calls within a minute.
-    Requests,
-    /// Tokens within a minute.
-    Tokens,
-    /// Calls at once.
-    Concurrency,
-    /// Callers with limits, over all of them.
-    Callers,
-}
-
-/// A call that is one too many.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}", self.told())]
-pub struct Limited {
-    /// What there was too much of.
-    pub metered: Metered,
-    /// How much of it is allowed.
-    pub limit: u64,
-    /// When the call would be admitted, as far as is known now; never where it asks for more than is ever allowed.
-    pub wait_ms: Option<u64>,
-    /// What is left.
-    pub rates: Rates,
-}
-
-impl Limited {
-    fn told(&self) -> String {
-        let limit = self.limit;
-        match (self.metered, self.wait_ms) {
-            (Metered::Requests, _) => {
-                format!("this key may send {limit} requests a minute; send them slower")
-            }
-            (Metered::Tokens, Some(_)) => {
-                format!("this key may use {limit} tokens a minute; send them slower")
-            }
-            (Metered::Tokens, None) => {
-                format!(
-                    "this request may take more than the {limit} tokens a minute of this key; make it shorter"
-                )
-            }
-            (Metered::Callers, _) => "too many callers are counted here now; try again".to_owned(),
-            (Metered::Concurrency, _) => {
-                format!("this key may have {limit} calls open at once; end some first")
-            }
-        }
-    }
-}
-
-/// The counters of every caller that is limited.
+/// The counters of everything that is limited.
 pub(crate) struct Limits {
     book: Mutex<Book>,
     clock: Arc<dyn Clock>,
@@ -80,25 +44,25 @@ impl Limits {
         Arc::new(Self { book: Mutex::default(), clock })
     }
 
-    /// Counts a call that is expected to take so many tokens, unless it is one too many. It counts as open until the
-    /// admission is dropped.
-    pub(crate) fn admit(self: &Arc<Self>, caller: &Caller, tokens: u64) -> Result<Admission, Box<Limited>> {
-        let mut subjects = Vec::new();
-        let limits = caller.limits;
-        for (subject, limits) in
-            [(Subject::Token(caller.token_id), limits.token), (Subject::User(caller.user_id), limits.user)]
-        {
-            if !limits.is_none() {
-                subjects.push((subject, limits));
-            }
-        }
-        if subjects.is_empty() {
+    /// Counts a call that is expected to take so many tokens with each that is limited, unless it is one too many for any
+    /// of them. It counts as open until the admission is dropped.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        limited: Vec<(Subject, CallLimits)>,
+        tokens: u64,
+    ) -> Result<Admission, Box<Limited>> {
+        if limited.is_empty() {
             return Ok(Admission::unlimited());
         }
         let now_ms = self.clock.boot_ms();
-        let rates = self.book.lock().admit(&subjects, tokens, now_ms)?;
-        let subjects = subjects.into_iter().map(|(subject, _)| subject).collect();
+        let rates = self.book.lock().admit(&limited, tokens, now_ms)?;
+        let subjects = limited.into_iter().map(|(subject, _)| subject).collect();
         Ok(Admission::new(Arc::clone(self), subjects, tokens, now_ms, rates))
+    }
+
+    /// What is counted, for whoever watches.
+    pub(crate) fn view(&self) -> LimitsView {
+        self.book.lock().view(self.clock.boot_ms())
     }
 
     fn end(&self, subjects: &[Subject], expected: u64, used: u64, admitted_ms: u64) {

@@ -32,6 +32,8 @@ pub(crate) struct OpenCall {
     charged: Usage,
     /// Kept to the end: so long the call counts as open.
     admission: Admission,
+    /// The same of the channel that is asked.
+    channel: Admission,
     /// The last attempt.
     attempt: Option<Attempt>,
     in_flight: bool,
@@ -60,6 +62,7 @@ impl OpenCall {
             input_tokens,
             charged: Usage::NONE,
             admission,
+            channel: Admission::unlimited(),
             attempt: None,
             in_flight: false,
             may_be_billed: false,
@@ -85,6 +88,11 @@ impl OpenCall {
     /// The number of the attempt that comes next.
     pub(crate) fn next_attempt(&self) -> u32 {
         self.attempts() + 1
+    }
+
+    /// The next attempt counts with a channel, and the one before no more.
+    pub(crate) fn goes_through(&mut self, channel: Admission) {
+        self.channel = channel;
     }
 
     /// An attempt is about to be sent; before this record is durable it must not be.
@@ -188,7 +196,9 @@ impl OpenCall {
     fn end(&mut self, usage: Usage, amount: Nanos, flags: Vec<Flag>) {
         self.ended = true;
         let whole = usage.plus(&self.charged);
-        self.admission.used(whole.input_tokens.saturating_add(whole.output_tokens));
+        let tokens = whole.input_tokens.saturating_add(whole.output_tokens);
+        self.admission.used(tokens);
+        self.channel.used(tokens);
         let is_answered = !flags.contains(&Flag::Unanswered);
         self.report(is_answered.then_some(whole), flags.contains(&Flag::Cut).then_some("cut".into()));
         self.said("settle", self.ledger.settle(self.part(), usage, amount, flags));

@@ -12,7 +12,7 @@ use domain::{
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     budget::Binding,
     price::{Pinned, Usage},
-    settings::Strategy,
+    settings::CallRules,
 };
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -181,8 +181,8 @@ pub trait Directory: Send + Sync + 'static {
     /// Every channel that takes calls.
     fn routes(&self) -> Arc<RouteTable>;
 
-    /// How the channels of one tier share a group's calls.
-    fn strategy(&self, group: &GroupName) -> Strategy;
+    /// What holds for a group's calls of a model.
+    fn rules(&self, group: &GroupName, model: &ModelName) -> CallRules;
 }
 
 /// A price and the limits that an estimate needs.

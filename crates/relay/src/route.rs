@@ -10,7 +10,9 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use domain::{ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy};
+use domain::{
+    CallLimits, ChannelId, ChannelKeyId, GroupName, ModelName, channel::ChannelSpec, settings::Strategy,
+};
 use http::{HeaderValue, Uri};
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -51,6 +53,8 @@ pub struct Route {
     groups: BTreeSet<GroupName>,
     priority: i32,
     weight: u32,
+    /// The most that it takes of everybody.
+    pub(crate) limits: CallLimits,
 }
 
 /// A credential as the header that carries it.
@@ -107,6 +111,7 @@ impl Route {
             groups: spec.groups.clone(),
             priority: spec.priority,
             weight: spec.weight,
+            limits: spec.limits.unwrap_or(CallLimits::NONE),
         })
     }
 

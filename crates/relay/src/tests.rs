@@ -5,6 +5,7 @@ mod formats;
 mod funds;
 mod health;
 mod journal;
+mod limits;
 mod probe;
 mod provider;
 mod refusals;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod journal;
 mod meter;
 mod migrate;
 mod node;
@@ -40,6 +41,9 @@ enum Command {
     /// Lets other nodes in.
     #[command(subcommand)]
     Node(node::NodeCommands),
+    /// Brings home what a node that is gone has left on its disk.
+    #[command(subcommand)]
+    Journal(journal::JournalCommands),
     /// Makes groups, prices and channels what a file says.
     Apply(apply::Apply),
     /// Prints the OpenAPI document.
@@ -109,6 +113,7 @@ impl Cli {
             Command::Migrate(place) => migrate::run(&place.config(Flags::default())?)?,
             Command::User(user) => user.run()?,
             Command::Node(node) => node.run()?,
+            Command::Journal(journal) => journal.run()?,
             Command::Apply(apply) => apply.run()?,
             Command::Openapi => openapi::run()?,
             Command::Settings => settings::run()?,

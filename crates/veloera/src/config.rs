@@ -123,6 +123,8 @@ pub(crate) struct Config {
     pub(crate) stale_callers_ms: u64,
     /// Where a NATS server is that tells relay nodes what happens, if any.
     pub(crate) nats_url: Option<NatsUrl>,
+    /// Where a Redis server is by which nodes count together, if any.
+    pub(crate) redis_url: Option<RedisUrl>,
     /// Where the logs are, if not in a file of the data directory.
     pub(crate) database_url: Option<DatabaseUrl>,
     pub(crate) master_key: Option<String>,
@@ -175,6 +177,16 @@ impl std::fmt::Debug for NatsUrl {
     }
 }
 
+/// The address of a Redis server that was checked. It may hold a password: it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RedisUrl(pub(crate) String);
+
+impl std::fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisUrl")
+    }
+}
+
 /// Settings from the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
@@ -182,6 +194,7 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) database_url: Option<String>,
+    pub(crate) control_url: Option<String>,
 }
 
 /// A string or a whole number: variables know only text.
@@ -226,6 +239,7 @@ impl Config {
         raw.role = flags.role.map(Text).or(raw.role);
         raw.listen = flags.listen.map(Text).or(raw.listen);
         raw.database_url = flags.database_url.map(Text).or(raw.database_url);
+        raw.control_url = flags.control_url.map(Text).or(raw.control_url);
         let data_dir = flags.data_dir.or(raw.data_dir.take().map(|text| text.0.into()));
         raw.check(data_dir.unwrap_or_else(|| "data".into()))
     }
@@ -282,6 +296,7 @@ impl Raw {
             })?,
             data_dir,
             nats_url: self.nats_url.map(|text| NatsUrl(text.0)),
+            redis_url: redis_url(self.redis_url)?,
             database_url: database_url(self.database_url)?,
             master_key: self.master_key.map(|text| text.0),
             lease_ttl_ms: within(
@@ -345,6 +360,16 @@ fn database_url(text: Option<Text>) -> Result<Option<DatabaseUrl>, ConfigError> 
             value: "what was given".into(),
         }),
     }
+}
+
+fn redis_url(text: Option<Text>) -> Result<Option<RedisUrl>, ConfigError> {
+    let Some(Text(url)) = text else { return Ok(None) };
+    if cluster::redis::is_address(&url) {
+        return Ok(Some(RedisUrl(url)));
+    }
+    // Not the value: it may hold a password.
+    let must = "redis://user:password@host:6379, or rediss:// for TLS";
+    Err(ConfigError::Value { key: "redis_url", must, value: "what was given".into() })
 }
 
 fn control_url(text: Option<Text>) -> Result<Option<ControlUrls>, ConfigError> {

@@ -165,6 +165,7 @@ impl Plan {
             groups: BTreeSet::from([self.group.clone()]),
             priority: 0,
             weight: 1,
+            limits: None,
         };
         let create = ChannelCommand::Create(Box::new(spec));
         tx.decide::<Channel, Refusal>(&channel_id.to_string(), create).await?;

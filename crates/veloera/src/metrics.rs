@@ -2,6 +2,7 @@
 
 mod bus;
 mod calls;
+mod limits;
 mod process;
 
 use std::{
@@ -82,6 +83,7 @@ impl Collector for NodeMetrics {
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
         calls::encode(&mut page, &self.meter)?;
+        limits::encode(&mut page, self.relay.limits())?;
         process::encode(&mut page)
     }
 }
@@ -149,6 +151,10 @@ impl NodeMetrics {
     fn ledger(&self, page: &mut Page<'_>) -> fmt::Result {
         let open = u64::try_from(self.node.open_calls()).unwrap_or(u64::MAX);
         page.gauge("veloera_calls_open", "Calls that have reserved and not ended", [(Labels::new(), open)])?;
+        let leases = u64::try_from(self.node.open_leases()).unwrap_or(u64::MAX);
+        page.gauge("veloera_leases_open", "Leases that this node holds quota of", [(Labels::new(), leases)])?;
+        let written = [(Labels::new(), self.node.written())];
+        page.counter("veloera_journal_records", "Records of the journal, from its beginning", written)?;
         let lag = self.node.lag();
         page.gauge(
             "veloera_journal_lag_records",

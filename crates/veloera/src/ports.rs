@@ -1,5 +1,6 @@
 //! The data plane's ports, put onto the ledger and the read models.
 
+mod board;
 mod kept;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use domain::{
     budget::Binding,
     channel::{DisabledBy, key_place},
     price::Usage,
-    settings::Strategy,
+    settings::CallRules,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
@@ -22,6 +23,7 @@ use relay::{
     Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
 };
 
+pub(crate) use self::board::Board;
 use self::kept::KeptPrices;
 use crate::environment::Machine;
 
@@ -224,7 +226,7 @@ impl relay::Directory for ReadModels {
         if *built == self.directory.channels_version() { Arc::clone(table) } else { self.rebuild() }
     }
 
-    fn strategy(&self, group: &GroupName) -> Strategy {
-        self.directory.strategy(group)
+    fn rules(&self, group: &GroupName, model: &ModelName) -> CallRules {
+        self.directory.rules(group, model)
     }
 }

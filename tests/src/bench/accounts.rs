@@ -82,6 +82,11 @@ impl Ledger {
         ledger
     }
 
+    /// Where nodes have their quota from and bring their journals.
+    pub(super) fn port(&self) -> Arc<dyn LedgerPort> {
+        Arc::new(self.bank.clone())
+    }
+
     /// Takes an upload in.
     pub(super) async fn ingest(&self, records: Vec<Framed>) {
         let last = records.last().map(|record| record.seq);

@@ -38,6 +38,7 @@ pub(super) const fn lease(number: usize) -> LeaseId {
 
 /// Calls without end, on all accounts alike, always the same ones.
 pub(super) struct Calls {
+    accounts: usize,
     next: u128,
     pinned: Pinned,
     chance: StdRng,
@@ -45,9 +46,15 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn new() -> Self {
+        Self::of(ACCOUNTS, 0)
+    }
+
+    /// Those of a node by this number, on the first so many accounts: none of them is another node's.
+    pub(super) fn of(accounts: usize, node: u128) -> Self {
         let price = catalogue::find(MODEL).expect("the model is priced").price;
         Self {
-            next: 0,
+            accounts,
+            next: node << 48,
             pinned: Pinned { price: price.into(), ..Pinned::default() },
             chance: chance::numbers(SEED, 0),
         }
@@ -55,8 +62,13 @@ impl Calls {
 
     /// How the next one ended.
     pub(super) fn settlement(&mut self) -> Settlement {
+        let number = self.chance.random_range(0..self.accounts);
+        self.settlement_of(number)
+    }
+
+    /// The same of the account with this number.
+    pub(super) fn settlement_of(&mut self, number: usize) -> Settlement {
         self.next += 1;
-        let number = self.chance.random_range(0..ACCOUNTS);
         let amount = self.pinned.bill(&USAGE, None);
         let facts = CallFacts {
             call_id: CallId(Uuid::from_u128((4 << 64) + self.next)),

@@ -7,9 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    CallLimits, GroupName,
+    CallLimits, GroupName, ModelName,
     price::Price,
-    settings::{GroupRules, SETTINGS_ID, Settings, SettingsCommand, SettingsValues, Strategy},
+    settings::{GroupRules, ModelRules, SETTINGS_ID, Settings, SettingsCommand, SettingsValues, Strategy},
 };
 use projections::settings;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,10 @@ use crate::{
     Edge,
     dispatch::{Answer, dispatch},
     extract::Write,
-    openapi::{GroupRulesPatchSchema, GroupRulesSchema, PriceSchema, StrategySchema, UserLimitsSchema},
+    openapi::{
+        GroupRulesPatchSchema, GroupRulesSchema, ModelRulesPatchSchema, ModelRulesSchema, PriceSchema,
+        StrategySchema, UserLimitsSchema,
+    },
     permission::{Can, ReadSettings, WriteSettings},
     problem::{Denial, Problem},
 };
@@ -40,6 +43,9 @@ pub(crate) struct SettingsView {
     /// What holds otherwise for single groups.
     #[schema(value_type = BTreeMap<String, GroupRulesSchema>)]
     groups: BTreeMap<GroupName, GroupRules>,
+    /// What holds for single models.
+    #[schema(value_type = BTreeMap<String, ModelRulesSchema>)]
+    models: BTreeMap<ModelName, ModelRules>,
 }
 
 impl SettingsView {
@@ -49,6 +55,7 @@ impl SettingsView {
             strategy: values.strategy.unwrap_or_default(),
             user_limits: values.user_limits,
             groups: values.groups.clone(),
+            models: values.models.clone(),
         }
     }
 }
@@ -75,6 +82,10 @@ pub(crate) struct ChangeSettingsBody {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, GroupRulesPatchSchema>)]
     groups: BTreeMap<GroupName, Option<GroupRules>>,
+    /// By the name of the model, in the same way.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, ModelRulesPatchSchema>)]
+    models: BTreeMap<ModelName, Option<ModelRules>>,
 }
 
 impl ChangeSettingsBody {
@@ -88,13 +99,18 @@ impl ChangeSettingsBody {
         if let Some(user_limits) = self.user_limits {
             values.user_limits = user_limits;
         }
-        for (group, rules) in self.groups {
-            match rules {
-                Some(rules) => values.groups.insert(group, rules),
-                None => values.groups.remove(&group),
-            };
-        }
+        merge(&mut values.groups, self.groups);
+        merge(&mut values.models, self.models);
         values
+    }
+}
+
+fn merge<K: Ord, V>(values: &mut BTreeMap<K, V>, patch: BTreeMap<K, Option<V>>) {
+    for (name, rules) in patch {
+        match rules {
+            Some(rules) => values.insert(name, rules),
+            None => values.remove(&name),
+        };
     }
 }
 

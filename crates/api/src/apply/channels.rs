@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{
-    ChannelId, GroupName, ModelName,
+    CallLimits, ChannelId, GroupName, ModelName,
     channel::{Channel, ChannelChange, ChannelCommand, ChannelKey, ChannelSpec, DisabledBy, key_place},
 };
 use eventlog::{EventLog, Fault, PAGE_MAX, Sealer, StoreError, Tx};
@@ -16,6 +16,7 @@ use super::Outcome;
 use crate::{
     Ids,
     admin::channels::{ChannelStatus, leads_somewhere, sealed},
+    openapi::LimitsSchema,
     problem::Denial,
 };
 
@@ -48,6 +49,10 @@ pub struct DesiredChannel {
     /// Its share within its tier.
     #[serde(default = "default_weight")]
     pub weight: u32,
+    /// The most that it takes of everybody; left out or `null`, there is no limit.
+    #[serde(default)]
+    #[schema(value_type = Option<LimitsSchema>)]
+    pub limits: Option<CallLimits>,
     /// Whether it takes calls; left out, that stays as it is.
     #[serde(default)]
     pub(crate) status: Option<ChannelStatus>,
@@ -140,6 +145,7 @@ impl Ready {
             groups: desired.groups,
             priority: desired.priority,
             weight: desired.weight,
+            limits: desired.limits,
         }
     }
 
@@ -173,6 +179,7 @@ impl Ready {
             groups: Some(spec.groups),
             priority: Some(spec.priority),
             weight: Some(spec.weight),
+            limits: Some(spec.limits),
         };
         let mut commands = vec![ChannelCommand::Change(Box::new(change))];
         if let Some(keys) = &self.desired.keys

@@ -6,7 +6,7 @@ use domain::{
     CallLimits,
     budget::Period,
     price::Price,
-    settings::{GroupRules, Strategy},
+    settings::{GroupRules, ModelRules, Strategy},
 };
 use schemars::{JsonSchema, generate::SchemaSettings, transform::RecursiveTransform};
 use utoipa::{
@@ -38,8 +38,11 @@ stored! {
     PeriodSchema of Period = "Period";
     StrategySchema of Strategy = "Strategy";
     UserLimitsSchema of CallLimits = "UserLimits";
+    LimitsSchema of CallLimits = "Limits";
     GroupRulesSchema of GroupRules = "GroupRules";
     GroupRulesPatchSchema of Option<GroupRules> = "GroupRulesPatch";
+    ModelRulesSchema of ModelRules = "ModelRules";
+    ModelRulesPatchSchema of Option<ModelRules> = "ModelRulesPatch";
 }
 
 fn schema<T: JsonSchema>() -> RefOr<Schema> {

@@ -109,3 +109,37 @@ async fn of_what_cannot_be_nothing_is_applied() {
     let answered = apply(&node, wanted()).await;
     assert!(answered.json()["detail"].as_str().unwrap().contains("several of that name"), "{answered:?}");
 }
+
+#[tokio::test]
+async fn limits_of_groups_models_and_channels_are_what_the_file_says_and_others_stay() {
+    let node = node().await;
+    let settings = async || node.ask("GET", "/api/v1/settings").by(&node.root).await_answer().await.json();
+    let patch = json!({"groups": {"vip": {"strategy": "round_robin"}}, "models": {"other": {"limits": {}}}});
+    node.ask("PATCH", "/api/v1/settings").by(&node.root).json(patch).await_answer().await;
+    let mut body = wanted();
+    body["groups"]["vip"]["limits"] = json!({"requests_per_minute": 600});
+    body["models"] = json!({MODEL: {"limits": {"concurrent_calls": 8}}});
+    body["channels"]["main"]["limits"] = json!({"tokens_per_minute": 1_000});
+    let first = apply(&node, body.clone()).await;
+    assert_eq!(outcomes(&first), ["created", "created", "changed", "created", "created"]);
+    assert_eq!(first.json()["items"][2]["kind"], "model");
+    assert_eq!(outcomes(&apply(&node, body.clone()).await), ["unchanged"; 5]);
+    let set = settings().await;
+    let vip = json!({"strategy": "round_robin", "limits": {"requests_per_minute": 600}});
+    assert_eq!((&set["groups"]["vip"], &set["models"]["other"]), (&vip, &json!({"limits": {}})));
+    let channels = node.ask("GET", "/api/v1/channels").by(&node.root).await_answer().await.json();
+    assert_eq!(channels["items"][0]["limits"], json!({"tokens_per_minute": 1_000}));
+
+    // Left out, a group's stay; `null` lifts them. A model and a channel are to be as the file says.
+    let (mut left_out, mut lifted) = (body.clone(), body);
+    left_out["groups"]["vip"].as_object_mut().unwrap().remove("limits");
+    assert_eq!(outcomes(&apply(&node, left_out).await), ["unchanged"; 5]);
+    lifted["groups"]["vip"]["limits"] = Value::Null;
+    lifted["models"][MODEL] = json!({});
+    lifted["channels"]["main"].as_object_mut().unwrap().remove("limits");
+    let outcomes = outcomes(&apply(&node, lifted).await);
+    assert_eq!(outcomes, ["unchanged", "changed", "changed", "unchanged", "changed"]);
+    let set = settings().await;
+    assert_eq!(set["groups"]["vip"], json!({"strategy": "round_robin"}));
+    assert_eq!(set["models"], json!({"other": {"limits": {}}}));
+}

@@ -99,7 +99,9 @@ async fn the_default_price_is_set_and_cleared() {
     assert_eq!(
         (read(&node, path).await.json(), read(&node, path).await.header("etag").to_owned()),
         (
-            json!({"default_price": null, "strategy": "weighted_random", "user_limits": null, "groups": {}}),
+            json!({
+                "default_price": null, "strategy": "weighted_random", "user_limits": null, "groups": {}, "models": {}
+            }),
             "\"0\"".to_owned()
         )
     );
@@ -122,4 +124,26 @@ async fn the_default_price_is_set_and_cleared() {
     let cleared = send(&node, "PATCH", path, json!({"default_price": null})).await;
     assert_eq!(cleared.json()["default_price"], Value::Null);
     assert_eq!(read(&node, "/api/v1/models/nobody-knows-it").await.status, 404);
+}
+
+#[tokio::test]
+async fn limits_of_groups_and_models_are_set_by_name_and_lifted_by_name() {
+    let node = node().await;
+    let path = "/api/v1/settings";
+    let limits = json!({"requests_per_minute": 60});
+    let body = json!({
+        "groups": {"default": {"limits": limits, "user_limits": {"concurrent_calls": 2}}},
+        "models": {"a": {"limits": limits}, "b": {"limits": {"tokens_per_minute": 9}}}
+    });
+    let set = send(&node, "PATCH", path, body.clone()).await.json();
+    assert_eq!((&set["groups"], &set["models"]), (&body["groups"], &body["models"]));
+    let lifted = send(&node, "PATCH", path, json!({"models": {"a": null}})).await.json();
+    assert_eq!(lifted["models"], json!({"b": {"limits": {"tokens_per_minute": 9}}}));
+    assert_eq!(read(&node, path).await.json(), lifted);
+    for wrong in [
+        json!({"models": {"a": {"limits": {"requests_per_minute": 0}}}}),
+        json!({"models": {"a": {"limits": {"requests": 1}}}}),
+    ] {
+        assert_eq!(send(&node, "PATCH", path, wrong).await.code(), "invalid_body");
+    }
 }

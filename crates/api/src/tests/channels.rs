@@ -13,18 +13,20 @@ async fn a_channel_is_read_as_it_was_made_and_changed() {
     assert_eq!(read.header("etag"), "\"1\"");
     let body = json!({
         "name": "other", "models": ["m", MODEL], "model_map": {"m": "upstream/m"}, "groups": ["default"],
-        "priority": -3, "weight": 9, "status": "disabled", "base_url": "http://127.0.0.1:9/v1"
+        "priority": -3, "weight": 9, "status": "disabled", "base_url": "http://127.0.0.1:9/v1",
+        "limits": {"concurrent_calls": 4}
     });
     let changed = node.ask("PATCH", &path).by(&node.root).json(body).await_answer().await.json();
     assert_eq!(changed["status"], "disabled");
     assert_eq!(changed["disabled_by"], "admin");
     assert_eq!(changed["model_map"], json!({"m": "upstream/m"}));
+    assert_eq!((&made["limits"], &changed["limits"]), (&Value::Null, &json!({"concurrent_calls": 4})));
     let read = node.ask("GET", &path).by(&node.root).await_answer().await;
     assert_eq!(read.json(), changed);
-    let cleared = json!({"base_url": null, "status": "enabled"});
+    let cleared = json!({"base_url": null, "status": "enabled", "limits": null});
     let cleared = node.ask("PATCH", &path).by(&node.root).json(cleared).await_answer().await.json();
     assert_eq!((&cleared["base_url"], &cleared["status"]), (&Value::Null, &json!("enabled")));
-    assert_eq!(cleared["weight"], 9);
+    assert_eq!((&cleared["weight"], &cleared["limits"]), (&json!(9), &Value::Null));
 }
 
 #[tokio::test]

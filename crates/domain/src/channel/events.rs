@@ -1,13 +1,16 @@
 //! What happened to a channel, as it is stored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ChannelChange, ChannelKey, ChannelSpec, DisabledBy};
-use crate::{ChannelKeyId, GroupName, ModelName, Sealed, StoredEvent};
+use crate::{CallLimits, ChannelKeyId, GroupName, ModelName, Sealed, StoredEvent, Upcast};
 
 /// What happened to a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +60,20 @@ impl StoredEvent for ChannelEvent {
         }
     }
 
+    fn schema_version(&self) -> u32 {
+        match self {
+            // 2 brought limits.
+            Self::Created { .. } | Self::Changed { .. } => 2,
+            Self::KeysRotated { .. } | Self::Enabled {} | Self::Disabled { .. } | Self::Deleted {} => 1,
+        }
+    }
+
+    fn upcasts() -> &'static [Upcast] {
+        const STEPS: &[Upcast] =
+            &[Upcast::additive("channel_created", 1), Upcast::additive("channel_changed", 1)];
+        STEPS
+    }
+
     fn samples() -> Vec<Self> {
         let Some(model) = ModelName::new("gpt-4o-mini").ok() else { return Vec::new() };
         let key = ChannelKey {
@@ -74,8 +91,14 @@ impl StoredEvent for ChannelEvent {
             groups: BTreeSet::from([GroupName::default_group()]),
             priority: 0,
             weight: 1,
+            limits: Some(CallLimits { concurrent_calls: NonZeroU32::new(8), ..CallLimits::NONE }),
         };
-        let cleared = ChannelChange { base_url: Some(None), weight: Some(2), ..ChannelChange::default() };
+        let cleared = ChannelChange {
+            base_url: Some(None),
+            weight: Some(2),
+            limits: Some(None),
+            ..ChannelChange::default()
+        };
         vec![
             Self::Created { spec: Box::new(spec) },
             Self::Changed { change: Box::new(cleared) },

@@ -29,6 +29,7 @@ fn spec() -> ChannelSpec {
         groups: BTreeSet::from([GroupName::default_group()]),
         priority: 0,
         weight: 1,
+        limits: None,
     }
 }
 

@@ -20,6 +20,18 @@ use super::{
 use crate::{port::Cursor, record::Record};
 
 impl Journal {
+    /// Whether there is one in a directory. Nothing is made there.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn is_in(dir: &Path) -> Result<bool, JournalError> {
+        match files::list(dir) {
+            Ok(found) => Ok(!found.is_empty()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens the journal in a directory, or begins one, and hands every record that it holds to `visit`. A torn end,
     /// which a power loss leaves, is cut off; a copy of what is cut is kept.
     ///

@@ -134,7 +134,7 @@ impl Journal {
     }
 
     /// Makes everything durable at once, before anybody else is there.
-    pub(super) fn sync(&mut self) -> Result<(), JournalError> {
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
         let sync = self.begin_sync()?;
         let done = sync.run();
         self.end_sync(&sync, done)

@@ -9,6 +9,7 @@ mod extend;
 mod full_disk;
 mod inherit;
 mod lend;
+mod orphan;
 mod random;
 mod recalled;
 mod told;

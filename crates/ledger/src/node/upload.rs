@@ -222,7 +222,7 @@ enum Home {
     BegunAnew,
 }
 
-fn batch(reader: &mut Reader, until: u64) -> Result<Vec<Framed>, JournalError> {
+pub(super) fn batch(reader: &mut Reader, until: u64) -> Result<Vec<Framed>, JournalError> {
     let mut records = Vec::new();
     let mut bytes = 0;
     while records.len() < RECORDS_MAX && bytes < UPLOAD_BYTES_MAX {

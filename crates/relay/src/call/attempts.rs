@@ -12,7 +12,8 @@ use super::{CallError, Plan, Relay};
 use crate::{
     Choice, Failed, Picker,
     adaptor::prepare,
-    health::{Permit, Resting},
+    health::{Permit, Resting, Why},
+    limits::{Admission, Subject},
     measured::Measured,
     open_call::OpenCall,
     stream::{First, first},
@@ -20,10 +21,20 @@ use crate::{
     whole,
 };
 
+/// When to come again with a call that takes more than every channel's limit: somebody may have raised one.
+const NEVER_FITS: Duration = Duration::from_mins(1);
+
 /// What a channel brought.
 pub(super) enum Answered {
     Whole(Bytes, Measured),
     Stream { first: Box<First>, permit: Permit, cancel_stops_billing: bool },
+}
+
+/// What may be tried.
+struct Next {
+    choice: Choice,
+    permit: Permit,
+    admission: Admission,
 }
 
 /// What one attempt brought.
@@ -41,11 +52,15 @@ impl Relay {
         output_limit: Option<u64>,
         deadline: Instant,
     ) -> Result<Answered, CallError> {
-        let mut picker = plan.routes.candidates(&plan.caller.group, &plan.model, plan.format, plan.strategy);
+        let mut picker =
+            plan.routes.candidates(&plan.caller.group, &plan.model, plan.format, plan.rules.strategy);
         let (mut nobody, mut resting) = (None, None);
         while call.next_attempt() <= self.config.attempts_max && Instant::now() < deadline {
-            let Some((choice, permit)) = self.next(&mut picker, plan, &mut resting) else { break };
+            let Some(Next { choice, permit, admission }) = self.next(&mut picker, plan, &mut resting) else {
+                break;
+            };
             let mut request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
+            call.goes_through(admission);
             call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
             call.asks(&choice, request.headers_mut());
             let error = match self.attempt(&choice, request, plan, deadline).await {
@@ -63,6 +78,7 @@ impl Relay {
                 "an attempt failed"
             );
             call.attempt_failed(error.outcome(), error.kind());
+            call.goes_through(Admission::unlimited());
             match error.verdict() {
                 Verdict::GiveUp => return Err(unanswered(call, error.into())),
                 Verdict::TryElsewhere => picker.exclude(&choice, Failed::Channel),
@@ -74,24 +90,34 @@ impl Relay {
         Err(unanswered(call, nobody.unwrap_or(CallError::Timeout)))
     }
 
-    /// The next that may be tried. What rests is left out, and the shortest rest remembered.
-    fn next(
-        &self,
-        picker: &mut Picker,
-        plan: &Plan,
-        resting: &mut Option<Resting>,
-    ) -> Option<(Choice, Permit)> {
+    /// The next that may be tried. What rests or takes no more is left out, and the shortest wait remembered.
+    fn next(&self, picker: &mut Picker, plan: &Plan, resting: &mut Option<Resting>) -> Option<Next> {
         loop {
             let choice = picker.next(&mut |below| rand::Rng::random_range(&mut rand::rng(), 0..below))?;
-            match self.health.admit(&choice, &plan.model) {
-                Ok(permit) => return Some((choice, permit)),
-                Err(this) => {
-                    let shorter = resting.filter(|other| other.pause <= this.pause);
-                    *resting = Some(shorter.unwrap_or(this));
-                    picker.exclude(&choice, Failed::Key);
-                }
-            }
+            let (this, failed) = match self.health.admit(&choice, &plan.model) {
+                Ok(permit) => match self.channel(&choice, plan) {
+                    Ok(admission) => return Some(Next { choice, permit, admission }),
+                    Err(full) => (full, Failed::Channel),
+                },
+                Err(resting) => (resting, Failed::Key),
+            };
+            let shorter = resting.filter(|other| other.pause <= this.pause);
+            *resting = Some(shorter.unwrap_or(this));
+            picker.exclude(&choice, failed);
         }
+    }
+
+    /// Counts the attempt against the channel's own limits.
+    fn channel(&self, choice: &Choice, plan: &Plan) -> Result<Admission, Resting> {
+        let limits = choice.route.limits;
+        if limits.is_none() {
+            return Ok(Admission::unlimited());
+        }
+        let subject = Subject::Channel(choice.route.channel_id);
+        self.limits.admit(vec![(subject, limits)], plan.tokens()).map_err(|limited| {
+            let pause = limited.wait_ms.map_or(NEVER_FITS, Duration::from_millis);
+            Resting { pause, why: Why::Limited }
+        })
     }
 
     /// One attempt, until its answer has come or its stream has begun.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    CallId, ModelName, Nanos, TimeStamp,
+    CallId, CallLimits, ModelName, Nanos, TimeStamp,
     account::{CallFacts, Mode, Scope},
-    settings::Strategy,
+    settings::CallRules,
 };
 use wire::{RequestError, openai_chat, openai_completions, openai_embeddings};
 
 use super::CallError;
 use crate::{
     Caller, Directory, Format, Priced, RouteTable,
+    limits::Subject,
     reservation::{Estimate, input_tokens},
 };
 
@@ -27,7 +28,7 @@ pub(super) struct Plan {
     pub(super) caller: Caller,
     pub(super) priced: Arc<Priced>,
     pub(super) routes: Arc<RouteTable>,
-    pub(super) strategy: Strategy,
+    pub(super) rules: CallRules,
     pub(super) estimate: Estimate,
 }
 
@@ -65,14 +66,29 @@ impl Plan {
             output_limit: asked.output_limit(),
             choices: asked.choices(),
         };
-        let strategy = directory.strategy(&caller.group);
-        Ok(Self { format, asked, model, caller, priced, routes, strategy, estimate })
+        let rules = directory.rules(&caller.group, &model);
+        Ok(Self { format, asked, model, caller, priced, routes, rules, estimate })
     }
 
     /// What the call may take as far as the client has said; what it took is counted when it has ended.
     pub(super) fn tokens(&self) -> u64 {
         let output = self.asked.output_limit().unwrap_or(0).saturating_mul(self.estimate.choices);
         self.estimate.input_tokens.saturating_add(output)
+    }
+
+    /// Each that is limited, and how, of those whom the call concerns before a channel is chosen.
+    pub(super) fn limited(&self) -> Vec<(Subject, CallLimits)> {
+        let (caller, mut limited) = (&self.caller, Vec::new());
+        let mut add = |limits: CallLimits, subject: &dyn Fn() -> Subject| {
+            if !limits.is_none() {
+                limited.push((subject(), limits));
+            }
+        };
+        add(caller.limits.token, &|| Subject::Token(caller.token_id));
+        add(caller.limits.user, &|| Subject::User(caller.user_id));
+        add(self.rules.group_limits, &|| Subject::Group(caller.group.clone()));
+        add(self.rules.model_limits, &|| Subject::Model(self.model.clone()));
+        limited
     }
 
     /// What the ledger keeps of the call.

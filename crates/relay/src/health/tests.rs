@@ -88,6 +88,7 @@ fn route(channel: u128, keys: u128) -> Route {
         groups: [GroupName::default_group()].into(),
         priority: 0,
         weight: 1,
+        limits: None,
     };
     let keys = (0..keys).map(|n| RouteKey { key_id: ChannelKeyId(Uuid::from_u128(n)), secret: "sk".into() });
     let provider = Providers::builtin().unwrap().find("openai").unwrap();

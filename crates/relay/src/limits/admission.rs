@@ -15,10 +15,10 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Of a caller without limits: nothing is counted.
-    pub(crate) fn unlimited() -> Self {
-        let (subjects, rates) = (Vec::new(), Rates::default());
-        Self { limits: None, subjects, expected: 0, used: 0, admitted_ms: 0, rates }
+    /// Of what has no limits: nothing is counted.
+    pub(crate) const fn unlimited() -> Self {
+        let rates = Rates { requests: None, tokens: None };
+        Self { limits: None, subjects: Vec::new(), expected: 0, used: 0, admitted_ms: 0, rates }
     }
 
     pub(super) const fn new(

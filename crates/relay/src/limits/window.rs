@@ -1,10 +1,8 @@
 //! What happened within the last minute, in slots: a sum that is never too small.
 
-/// How long a slot is.
-pub(super) const SLOT_MS: u64 = 5_000;
-/// A minute reaches into so many slots.
-pub(super) const SLOTS: usize = 13;
-/// The same, for counting in time.
+use domain::{SLOT_MS, SLOTS};
+
+/// How many slots a minute reaches into, for counting in time.
 const SLOTS_LONG: u64 = SLOTS as u64;
 
 /// A sum over the last minute and at most one slot more.
@@ -23,6 +21,36 @@ fn place(slot: u64) -> usize {
 }
 
 impl Window {
+    /// What somebody else has counted, by how many slots ago that was. Put a slot later than it was told, for theirs begin
+    /// at other moments than ours: nothing is forgotten before its minute is over.
+    pub(super) fn of_ages(ages: &[u64; SLOTS], now_ms: u64) -> Self {
+        let mut window = Self { counts: [0; SLOTS], newest: slot_of(now_ms) };
+        for (age, count) in (0_u64..).zip(ages) {
+            if let Some(slot) = window.newest.checked_sub(age.saturating_sub(1)) {
+                let counted = &mut window.counts[place(slot)];
+                *counted = counted.saturating_add(*count);
+            }
+        }
+        window
+    }
+
+    /// How much there was, by how many slots ago.
+    pub(super) fn ages(&self) -> [u64; SLOTS] {
+        let mut ages = [0; SLOTS];
+        for (age, count) in (0_u64..).zip(&mut ages) {
+            *count = self.newest.checked_sub(age).map_or(0, |slot| self.counts[place(slot)]);
+        }
+        ages
+    }
+
+    /// Both together; both advanced to the same moment.
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum = sum.saturating_add(*count);
+        }
+        self
+    }
+
     /// Forgets what is past.
     pub(super) fn advance(&mut self, now_ms: u64) {
         let now = slot_of(now_ms);

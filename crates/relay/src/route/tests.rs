@@ -21,6 +21,7 @@ fn spec(models: &[&str], priority: i32, weight: u32) -> ChannelSpec {
         groups: [GroupName::default_group()].into(),
         priority,
         weight,
+        limits: None,
     }
 }
 

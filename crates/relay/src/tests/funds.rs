@@ -212,13 +212,13 @@ async fn a_stream_that_outlives_its_lease_goes_on_in_another_part_and_costs_the_
         [
             RESERVE_STREAM,
             "sent 1 up",
-            "part 1: reserve 2891 Stream input 11",
+            "part 1: reserve 3051 Stream input 11",
             "part 1: sent 1 up",
             "ended 1 Billed",
             // What is sure: two bytes of three may be less than half a token.
-            "settle 0+32 for 320 [Counted]",
+            "settle 0+16 for 160 [Counted]",
             "part 1: ended 1 Billed",
-            "part 1: settle 10+38 for 390 []",
+            "part 1: settle 10+54 for 550 []",
         ],
         "together 10+70, for 710"
     );
@@ -307,7 +307,7 @@ async fn a_part_that_comes_after_the_end_is_void() {
     go.notify_one();
     assert!(text(answer).await.ends_with(DONE));
     gate.notify_one();
-    let expected = ["settle 10+70 for 710 []", "part 1: reserve 2891 Stream input 11", "part 1: void"];
+    let expected = ["settle 10+70 for 710 []", "part 1: reserve 3051 Stream input 11", "part 1: void"];
     assert_eq!(told(&rig).await[3..], expected);
 }
 

@@ -16,7 +16,7 @@ use domain::{
     budget::{Binding, HolderKind, Period},
     channel::ChannelSpec,
     price::{Pinned, Price, Rates, Usage},
-    settings::Strategy,
+    settings::CallRules,
 };
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -221,7 +221,7 @@ fn pinned() -> Pinned {
 }
 
 /// A directory and clocks that stand still unless they are moved by hand.
-struct Still(Arc<RouteTable>, Arc<AtomicU64>);
+struct Still(Arc<RouteTable>, Arc<AtomicU64>, Arc<Mutex<CallRules>>);
 
 impl Directory for Still {
     /// One nano-dollar per input token, ten per output token.
@@ -239,8 +239,8 @@ impl Directory for Still {
         Arc::clone(&self.0)
     }
 
-    fn strategy(&self, _: &GroupName) -> Strategy {
-        Strategy::WeightedRandom
+    fn rules(&self, _: &GroupName, _: &ModelName) -> CallRules {
+        *self.2.lock()
     }
 }
 
@@ -276,6 +276,8 @@ pub(super) struct Rig {
     pub(super) boot_ms: Arc<AtomicU64>,
     pub(super) notes: Arc<Notes>,
     pub(super) reports: Arc<Reports>,
+    /// What the settings say.
+    pub(super) rules: Arc<Mutex<CallRules>>,
 }
 
 pub(super) fn model(name: &str) -> ModelName {
@@ -294,6 +296,7 @@ pub(super) fn route(provider: &str, base_url: Option<String>, at: i32) -> Route 
         groups: [GroupName::default_group()].into(),
         priority: -at,
         weight: 1,
+        limits: None,
     };
     let key = RouteKey { key_id: ChannelKeyId(Uuid::from_u128(1)), secret: "sk-secret".into() };
     let catalogue = Providers::builtin()
@@ -325,7 +328,8 @@ impl Rig {
         let (ledger, tasks) = (Arc::new(Recorder::default()), TaskTracker::new());
         let (boot_ms, notes) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(Notes::default()));
         let reports = Arc::new(Reports::default());
-        let still = Arc::new(Still(table, Arc::clone(&boot_ms)));
+        let rules = Arc::<Mutex<CallRules>>::default();
+        let still = Arc::new(Still(table, Arc::clone(&boot_ms), Arc::clone(&rules)));
         let ports = Ports {
             ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
             directory: Arc::clone(&still) as Arc<dyn Directory>,
@@ -334,7 +338,7 @@ impl Rig {
             observer: Arc::clone(&reports) as Arc<dyn Observer>,
         };
         let relay = Relay::new(ports, config, tasks.clone()).unwrap();
-        Self { relay, ledger, provider, tasks, boot_ms, notes, reports }
+        Self { relay, ledger, provider, tasks, boot_ms, notes, reports, rules }
     }
 
     pub(super) fn caller() -> Caller {

@@ -88,6 +88,15 @@ fn origins_of_web_pages_are_listed_with_commas() {
 }
 
 #[test]
+fn where_redis_is_may_hold_a_password_and_is_never_printed() {
+    let read = |url| Config::read(None, environment(&[("redis_url", url)]), Flags::default());
+    let config = read("redis://:secret@127.0.0.1:6379").unwrap();
+    assert!(config.redis_url.is_some() && !format!("{config:?}").contains("secret"));
+    let error = read("http://:secret@127.0.0.1").unwrap_err().to_string();
+    assert!(error.contains("redis_url") && !error.contains("secret"), "{error}");
+}
+
+#[test]
 fn a_file_that_was_named_must_be_there() {
     let error = Config::read(Some(Path::new("/none.toml")), Environment::default(), Flags::default());
     assert!(matches!(error, Err(ConfigError::File { .. })));

@@ -16,13 +16,13 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{log_options, work::Work};
 use crate::{
-    config::{Config, NatsUrl},
+    config::{Config, NatsUrl, Role},
     data_dir::DataDir,
     environment::Machine,
     health::NodeHealth,
     keeper::Keeper,
     metrics::{History, NodeMetrics},
-    ports::{NodeLedger, ReadModels, WithTheLog},
+    ports::{Board, NodeLedger, ReadModels, WithTheLog},
     telemetry::{CallMeter, Telemetry},
 };
 
@@ -78,6 +78,9 @@ impl Parts {
         work.follow(control, reports.keep(log.clone()));
         let ports = ports(&work, models, Arc::clone(&keeper), telemetry);
         let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
+        if config.role != Role::Control {
+            count_together(config, &relay, log.sealer().clone(), &work, control)?;
+        }
         let (ends, meter) = (Ends { appender, publisher }, Arc::clone(&telemetry.meter));
         Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, ends, meter })
     }
@@ -130,6 +133,20 @@ impl Parts {
     pub(super) fn into_work(self) -> (Work, Ends) {
         (self.work, self.ends)
     }
+}
+
+/// Has the limits counted together with the other nodes that carry calls, where there is a server for that.
+pub(super) fn count_together(
+    config: &Config,
+    relay: &Arc<Relay>,
+    sealer: Sealer,
+    work: &Work,
+    on: &Handle,
+) -> anyhow::Result<()> {
+    if let Some(board) = Board::of(config, sealer)? {
+        work.follow(on, Arc::clone(relay).share_limits(board));
+    }
+    Ok(())
 }
 
 /// Has what is appended told to relay nodes, where there is a bus.

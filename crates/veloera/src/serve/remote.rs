@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    build::{nats, ports, providers, relay_config},
+    build::{count_together, nats, ports, providers, relay_config},
     work::Work,
 };
 use crate::{
@@ -86,11 +86,12 @@ impl RemoteParts {
         let hints = hints.map(|nats| nats.subscribe(Log::Control, directory.position()));
         work.follow(control, follower.run(hints));
         work.follow(control, Arc::clone(&shelf).keep(Arc::clone(&replica), Arc::clone(&freshness)));
-        let models = ReadModels::new(Arc::clone(&directory), providers, sealer);
+        let models = ReadModels::new(Arc::clone(&directory), providers, sealer.clone());
         let (keeper, reports) = Keeper::new();
         work.follow(control, reports.tell(nodes));
         let ports = ports(&work, models, Arc::new(keeper), telemetry);
         let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
+        count_together(config, &relay, sealer, &work, control)?;
         let edge = edge(config, &work, directory, relay, &freshness, telemetry);
         Ok(Self { work, edge, shelf, replica, freshness })
     }

@@ -1,30 +1,24 @@
 //! `journal_sync = group`: each call waits until the disk has its reservation and its attempt, through a real node.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
-use domain::{
-    AccountId, JournalId, LeaseId, TimeStamp,
-    account::{CallFacts, Settlement},
-};
+use domain::{AccountId, JournalId, LeaseId, account::Settlement};
 use futures_util::{
     FutureExt, StreamExt,
     future::{self, BoxFuture},
     stream::{self, BoxStream},
 };
 use ledger::{
-    Ask, Cursor, GrantError, IngestError, JournalSync, LedgerPort, News, NewsError, Node, NodeClock,
-    NodeOptions, Standing, journal::Framed, record::CallPart, step::Grant,
+    Ask, Cursor, GrantError, IngestError, JournalSync, LedgerPort, News, NewsError, Node, NodeOptions,
+    Standing, journal::Framed, step::Grant,
 };
 use parking_lot::Mutex;
-use rustix::time::{ClockId, clock_gettime};
 use tokio::{sync::oneshot, task::JoinSet};
 use uuid::Uuid;
 
 use super::super::{
-    sample::{Calls, JOURNAL, MORNING},
+    carried::{Clock, carried},
+    sample::{Calls, JOURNAL},
     spent::{Begun, Spent},
 };
 
@@ -73,40 +67,12 @@ impl LedgerPort for Open {
     }
 }
 
-#[derive(Default)]
-struct Clock(AtomicU64);
-
-impl Clock {
-    fn id(&self) -> Uuid {
-        Uuid::from_u128((9 << 64) + u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
-    }
-}
-
-impl NodeClock for Clock {
-    fn wall(&self) -> TimeStamp {
-        MORNING
-    }
-
-    fn boot_ms(&self) -> u64 {
-        let time = clock_gettime(ClockId::Boottime);
-        u64::try_from(time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).expect("time is not negative")
-    }
-
-    fn lease_id(&self) -> LeaseId {
-        LeaseId(self.id())
-    }
-
-    fn journal_id(&self) -> JournalId {
-        JournalId(self.id())
-    }
-}
-
 /// So many calls, `tasks` of them at once.
 pub(super) async fn measure(tasks: usize, calls: usize) -> Spent {
     let folder = tempfile::tempdir().expect("a folder for the journal");
     let mut options = NodeOptions::new(folder.path().to_owned(), JOURNAL, "boot".into());
     options.sync = JournalSync::Group;
-    let node = Node::open(options, Arc::new(Open::default()), Arc::new(Clock::default())).await;
+    let node = Node::open(options, Arc::new(Open::default()), Arc::new(Clock::of(9))).await;
     let node = node.expect("a journal");
     let (over, stop) = oneshot::channel::<()>();
     let mut running = JoinSet::new();
@@ -130,13 +96,7 @@ pub(super) async fn measure(tasks: usize, calls: usize) -> Spent {
 }
 
 async fn carry(node: Arc<Node>, settlements: Vec<Settlement>) {
-    for Settlement { facts, attempts, usage, amount, flags, .. } in settlements {
-        let call = CallPart::of(&facts);
-        let scopes = facts.scopes.iter().map(|scope| domain::account::Scope { lease_id: None, ..*scope });
-        let facts = CallFacts { scopes: scopes.collect(), ..facts };
-        node.reserve(facts, &[], amount, amount).await.expect("nothing limits it");
-        let attempt = attempts.into_iter().next().expect("one attempt");
-        node.sent(call, attempt).expect("the disk takes it").await.expect("the disk keeps it");
-        node.settle(call, usage, amount, flags).expect("the disk takes it");
+    for settlement in settlements {
+        carried(&node, settlement).await;
     }
 }

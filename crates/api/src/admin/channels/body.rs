@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderValue;
 use domain::{
-    ChannelId, ChannelKeyId, GroupName, ModelName, Sealed,
+    CallLimits, ChannelId, ChannelKeyId, GroupName, ModelName, Sealed,
     channel::{ChannelChange, ChannelCommand, ChannelKey, ChannelSpec, key_place},
 };
 use eventlog::{SealError, Sealer};
@@ -18,6 +18,7 @@ use crate::{
     Edge, Ids,
     extract::json::given,
     key,
+    openapi::LimitsSchema,
     problem::{Denial, Problem},
 };
 
@@ -50,6 +51,10 @@ pub(crate) struct CreateChannelBody {
     priority: i32,
     #[serde(default = "default_weight")]
     weight: u32,
+    /// The most that it takes of everybody; beyond it others are asked.
+    #[serde(default)]
+    #[schema(value_type = Option<LimitsSchema>)]
+    limits: Option<CallLimits>,
 }
 
 fn default_groups() -> BTreeSet<GroupName> {
@@ -72,6 +77,7 @@ impl CreateChannelBody {
             groups: self.groups,
             priority: self.priority,
             weight: self.weight,
+            limits: self.limits,
         };
         leads_somewhere(&edge.providers, id, &spec)?;
         Ok(spec)
@@ -109,6 +115,10 @@ pub(crate) struct ChangeChannelBody {
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     weight: Option<u32>,
+    /// `null` lifts the limits.
+    #[serde(default, with = "domain::nullable")]
+    #[schema(value_type = Option<LimitsSchema>)]
+    limits: Option<Option<CallLimits>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     status: Option<ChannelStatus>,
@@ -133,6 +143,7 @@ impl ChangeChannelBody {
             groups: self.groups,
             priority: self.priority,
             weight: self.weight,
+            limits: self.limits,
         };
         let mut commands = vec![ChannelCommand::Change(Box::new(change))];
         if let Some(keys) = self.keys {

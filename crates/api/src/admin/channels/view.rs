@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    ChannelId, ChannelKeyId, GroupName, ModelName, TimeStamp,
+    CallLimits, ChannelId, ChannelKeyId, GroupName, ModelName, TimeStamp,
     channel::{ChannelSpec, DisabledBy},
 };
 use projections::{Stored, channels::ChannelRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::admin::made_at;
+use crate::{admin::made_at, openapi::LimitsSchema};
 
 /// Whether a channel takes calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -60,6 +60,9 @@ pub(crate) struct ChannelView {
     priority: i32,
     /// Its share within its tier.
     weight: u32,
+    /// The most that it takes of everybody; `null` sets no limit.
+    #[schema(value_type = Option<LimitsSchema>, required = true)]
+    limits: Option<CallLimits>,
     status: ChannelStatus,
     /// Who disabled it: `admin`, or `health` when its provider refused every key.
     #[schema(value_type = Option<String>, required = true, example = "admin")]
@@ -86,6 +89,7 @@ impl ChannelView {
             groups: spec.groups.clone(),
             priority: spec.priority,
             weight: spec.weight,
+            limits: spec.limits,
             status,
             disabled_by: disabled,
             created_at: made_at(id.0),
