@@ -168,7 +168,7 @@ async fn without_a_collector_or_with_one_that_is_gone_calls_go_on() {
         assert_eq!(world.api().chat(&chat(MODEL, "Hello")).await.unwrap().status, 200);
     }
     world.charges(10).await;
-    wait::until("the loss", SEEN_MAX, async || {
+    wait::until("the loss", SEEN_MAX * 2, async || {
         let page = world.api().get("/metrics").await.unwrap();
         let page = String::from_utf8(page.body.to_vec()).unwrap();
         let lost = page

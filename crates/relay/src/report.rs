@@ -11,10 +11,10 @@ use domain::{
     price::Usage,
     trace::{CallTrace, TraceContext},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use self::recording::{Begun, Recording};
-use crate::Format;
+use crate::{Format, Route};
 
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
@@ -126,10 +126,8 @@ pub struct CallReport {
 pub struct AttemptReport {
     /// Which, where, and what is known of its bill.
     pub attempt: Attempt,
-    /// What the conventions of telemetry call the provider.
-    pub provider: Arc<str>,
     /// Where it was sent.
-    pub url: Uri,
+    pub route: Arc<Route>,
     /// How long after the call it began.
     pub after: Duration,
     /// How long it took.

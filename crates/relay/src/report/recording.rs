@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{CallId, TimeStamp, account::Attempt, price::Usage};
-use http::Uri;
 use tokio::time::Instant;
 
 use super::{AttemptReport, CallReport, ErrorType, Observer, Traced};
-use crate::{Choice, Format};
+use crate::{Choice, Format, Route};
 
 /// Notes when what happened, and hands the report over at the end.
 pub(crate) struct Recording {
@@ -28,8 +27,7 @@ pub(crate) struct Recording {
 
 /// Whom the attempt at hand goes to.
 struct Asked {
-    provider: Arc<str>,
-    url: Uri,
+    route: Arc<Route>,
     at: Instant,
     first_chunk: Option<Duration>,
 }
@@ -70,8 +68,8 @@ impl Recording {
 
     /// Somebody is asked.
     pub(crate) fn asks(&mut self, choice: &Choice) {
-        let (provider, url) = (choice.route.provider.telemetry_name(), choice.url.clone());
-        self.asked = Some(Asked { provider, url, at: Instant::now(), first_chunk: None });
+        let route = Arc::clone(&choice.route);
+        self.asked = Some(Asked { route, at: Instant::now(), first_chunk: None });
     }
 
     /// Whoever was asked has answered, or begun to: what the gateway took until then is known.
@@ -136,8 +134,7 @@ impl Recording {
     ) -> AttemptReport {
         AttemptReport {
             attempt,
-            provider: asked.provider,
-            url: asked.url,
+            route: asked.route,
             after: asked.at - self.began,
             took: now - asked.at,
             first_chunk: asked.first_chunk,

@@ -80,7 +80,7 @@ async fn a_stream_is_reported_at_its_end_with_the_time_to_its_first_chunk() {
     let last = report.last.as_ref().unwrap();
     assert!(report.is_streamed && last.first_chunk.is_some_and(|first| first <= last.took));
     assert_eq!(report.model.as_ref().unwrap().as_str(), "m", "it is recorded, for all are");
-    assert_eq!(last.provider.as_ref(), "openai_compatible");
+    assert_eq!(last.route.telemetry_name().as_ref(), "openai_compatible");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Calls that have ended, on their way from the threads that carry them to what counts them and draws their traces.
 //!
 //! Whoever carries a call puts its report into a queue and goes on: nobody is woken, nothing is allocated. The queue is
-//! emptied every second, and whenever somebody asks.
+//! emptied every quarter of a second, and whenever somebody asks.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::environment::Machine;
 
 /// The most calls that wait to be counted.
 const WAITING_MAX: usize = 8_192;
-const COUNT_EVERY: Duration = Duration::from_millis(500);
+const COUNT_EVERY: Duration = Duration::from_millis(250);
 
 /// Counts calls, and draws those that are recorded.
 pub(crate) struct CallMeter {

@@ -35,7 +35,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(15);
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// For how long a collector that fails is left alone.
-const PAUSE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_secs(10);
 /// How much is read of an answer: nothing in it is needed.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
@@ -77,8 +77,9 @@ impl Exporter {
                 _ = beat.tick() => self.send_waiting().await,
             }
         }
-        self.send_waiting().await;
+        // In this order: whoever asks for the metrics has the last calls counted, and their spans drawn.
         self.send_metrics().await;
+        self.send_waiting().await;
     }
 
     async fn send_waiting(&mut self) {

@@ -80,7 +80,8 @@ impl GenAi {
     }
 
     fn attempt(&mut self, format: Format, report: AttemptReport, usage: Option<Usage>) {
-        let AttemptReport { attempt, provider, took, first_chunk, error, .. } = report;
+        let AttemptReport { attempt, route, took, first_chunk, error, .. } = report;
+        let provider = route.telemetry_name();
         let mut kind =
             Kind { operation: operation(format), provider, model: Some(attempt.upstream_model), error };
         if self.kinds.len() >= KINDS_MAX && !self.kinds.contains_key(&kind) {

@@ -58,20 +58,20 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
 
 fn of_attempt(report: &CallReport, traced: &Traced, attempt: &AttemptReport, usage: Option<Usage>) -> Span {
     let model = attempt.attempt.upstream_model.as_str();
-    let operation = operation(report.format);
+    let (operation, provider) = (operation(report.format), attempt.route.telemetry_name());
     let began = nanos(report.started_at).saturating_add(nanos_of(attempt.after));
     let mut attributes = vec![
         text("gen_ai.operation.name", operation),
-        text("gen_ai.provider.name", attempt.provider.as_ref()),
+        text("gen_ai.provider.name", provider.as_ref()),
         // What that was called before; many still look for it.
-        text("gen_ai.system", attempt.provider.as_ref()),
+        text("gen_ai.system", provider.as_ref()),
         text("gen_ai.request.model", model),
         truth("gen_ai.request.stream", report.is_streamed),
         number("veloera.attempt", attempt.attempt.attempt.into()),
         text("veloera.channel.id", attempt.attempt.channel_id.to_string()),
         text("veloera.key.id", attempt.attempt.key_id.to_string()),
     ];
-    attributes.extend(server(&attempt.url));
+    attributes.extend(attempt.route.url(report.format).into_iter().flat_map(server));
     attributes.extend(report.output_limit.map(|limit| number("gen_ai.request.max_tokens", limit)));
     let first_chunk = attempt.first_chunk.map(|took| took.as_secs_f64());
     attributes.extend(first_chunk.map(|took| fraction("gen_ai.response.time_to_first_chunk", took)));
