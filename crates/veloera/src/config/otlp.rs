@@ -77,7 +77,7 @@ mod tests {
             (Some("http://u:secret@collector"), None),
             (Some("http://collector?secret"), None),
             (Some("http://collector"), Some("secret")),
-            (Some("http://collector"), Some("a=b,secret\n=c")),
+            (Some("http://collector"), Some("a=b,secret name=c")),
             (None, Some("a=secret")),
         ] {
             let error = read(endpoint, headers).unwrap_err().to_string();

@@ -112,7 +112,7 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(LogLayer(Arc::clone(&outbox)));
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!(call.id = %7, trace_id = trace, took = 3_u64, "an attempt failed");
+            tracing::warn!(target: "relay", call_id = %7, trace_id = trace, took = 3_u64, "an attempt failed");
             tracing::info!(target: "hyper::client", "is not sent on");
         });
         let lines = outbox.logs.take();
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(line.trace_id, hex::decode(trace).unwrap());
         assert_eq!(line.severity_text, "WARN");
         assert_eq!(line.body, Some(super::value::body("an attempt failed".into())));
-        assert_eq!(line.attributes[0], super::value::text("call.id", "7"));
+        assert_eq!(line.attributes[0], super::value::text("call_id", "7"));
         assert_eq!(line.attributes[1], super::value::number("took", 3));
     }
 }

@@ -73,11 +73,7 @@ async fn whoever_listens_may_go_on_with_the_trace_of_an_event() {
         append(&published.bench.log, vec![StreamAppend { trace, ..noted(Control, "note:1") }]).await.unwrap();
     }
     published.until(|standing| standing.published == Some(3)).await;
-    let client = async_nats::connect(server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(client);
-    let name = context.stream_names().map(Result::unwrap).collect::<Vec<_>>().await;
-    let control = name.iter().find(|name| name.to_lowercase().contains("control")).unwrap();
-    let stream = context.get_stream(control).await.unwrap();
+    let stream = published.nats.context.get_stream("VELOERA_CONTROL_1").await.unwrap();
     let first = stream.cached_info().state.first_sequence;
     let mut said = Vec::new();
     for sequence in first..first + 3 {
