@@ -4,7 +4,7 @@ use http::HeaderValue;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
 use serde_json::{Value, json};
 use tests::{
-    ApiClient, Collector, Launch, Received, Reply, World,
+    ApiClient, Cluster, Collector, Launch, Received, Reply, World,
     client::{chat, streamed_chat},
     collector::attribute,
     price::MODEL,
@@ -198,4 +198,18 @@ async fn a_command_of_an_administrator_keeps_its_trace() {
     let traced: Vec<_> = events.iter().filter(|event| event["metadata"]["trace_id"] == TRACE).collect();
     assert_eq!(traced.len(), 1, "{events:#?}");
     assert_eq!(traced[0]["event_type"], "channel_created");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charges_it() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
+    let database = servers::postgres().database().await;
+    let cluster = Cluster::on(database, 1, launch.clone(), launch, answer).await;
+    traced(&cluster.world.api(), &sampled(), &chat(MODEL, "Hello")).await;
+    assert_eq!(charged(&cluster.world).await["trace_id"], TRACE);
+    let call = collector.span(TRACE, "POST /v1/chat/completions").await;
+    let charge = collector.span(TRACE, "quota_deducted").await;
+    assert_eq!(charge.parent_span_id, call.span_id);
+    cluster.close().await;
 }
