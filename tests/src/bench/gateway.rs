@@ -4,10 +4,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use http::Method;
 use serde_json::Value;
+use servers::Database;
 use tokio::time::{Instant, sleep};
 
 use super::{accounts::Ledger, start::end};
-use crate::{Admin, Http, Launch, Veloera, admin::text, http::request, price::MODEL};
+use crate::{Admin, Http, Launch, Veloera, admin::text, http::request, price::MODEL, topology};
 
 /// How many tokens share the account.
 const TOKENS: usize = 16;
@@ -25,37 +26,40 @@ pub(super) struct Gateway {
     http: Http,
     /// The keys of its tokens.
     pub(super) keys: Vec<String>,
+    /// Where a relay node has its quota from.
+    behind: Option<(Veloera, Database)>,
 }
 
 impl Gateway {
     /// Starts one in front of the provider, with as many accounts as a busy installation has.
     pub(super) async fn start(provider: SocketAddr) -> Self {
-        let mut gateway = Self {
-            veloera: Veloera::start(Launch::default()).await,
-            http: Http::default(),
-            keys: Vec::new(),
-        };
-        end(&mut gateway.veloera).await;
-        let database = gateway.veloera.data_dir().join("veloera.db");
+        let mut veloera = Veloera::start(Launch::default()).await;
+        end(&mut veloera).await;
+        let database = veloera.data_dir().join("veloera.db");
         Ledger::with_accounts(&database).await.close().await;
-        gateway.veloera.restart().await;
+        veloera.restart().await;
+        let mut gateway = Self { veloera, http: Http::default(), keys: Vec::new(), behind: None };
         // What it holds in memory is looked at when it has nothing to catch up with.
         gateway.quiet().await.expect("it comes after");
         end(&mut gateway.veloera).await;
         gateway.veloera.restart().await;
-        gateway.furnish(provider).await;
+        gateway.keys = furnish(&gateway.veloera, provider).await;
         gateway
     }
 
-    /// One channel, one account with enough on it, and tokens that share it.
-    async fn furnish(&mut self, provider: SocketAddr) {
-        let admin = Admin::new(self.veloera.url(""), &text(&self.veloera.demo()["admin_key"]));
-        admin.delete_channels().await;
-        admin.channel(&format!("http://{provider}/v1"), &[MODEL], 0).await;
-        admin.deposit(&admin.own_account().await, PAID_IN).await;
-        for number in 0..TOKENS {
-            self.keys.push(admin.token(&format!("of the bench, {number}"), None).await.key);
-        }
+    /// The same as a relay node, with a control node and a Postgres behind it, of which nothing is counted.
+    pub(super) async fn relay(provider: SocketAddr) -> Self {
+        let database = servers::postgres().database().await;
+        let mut control = Veloera::start(topology::control(Launch::default(), &database)).await;
+        end(&mut control).await;
+        let accounts: eventlog::Database = database.url.parse().expect("the server's address");
+        Ledger::with_accounts(accounts).await.close().await;
+        control.restart().await;
+        let keys = furnish(&control, provider).await;
+        let join_token = text(&control.demo()["join_token"]);
+        let relay = topology::relay(Launch::default(), &control.url(""), &join_token);
+        let veloera = Veloera::start(relay).await;
+        Self { veloera, http: Http::default(), keys, behind: Some((control, database)) }
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -85,8 +89,23 @@ impl Gateway {
         let ask = request(Method::GET, &self.veloera.url("/readyz"), "", None);
         let view = self.http.exchange(ask).await.expect("the gateway says how it is").json();
         let checks = view["checks"].as_array().expect("it lists its parts");
-        checks.iter().map(count).sum()
+        // What follows behind the journal, follows at the control node.
+        let own = checks.iter().filter(|check| self.behind.is_none() || check["name"] == "journal");
+        own.map(count).sum()
     }
+}
+
+/// One channel, one account with enough on it, and tokens that share it.
+async fn furnish(veloera: &Veloera, provider: SocketAddr) -> Vec<String> {
+    let admin = Admin::new(veloera.url(""), &text(&veloera.demo()["admin_key"]));
+    admin.delete_channels().await;
+    admin.channel(&format!("http://{provider}/v1"), &[MODEL], 0).await;
+    admin.deposit(&admin.own_account().await, PAID_IN).await;
+    let mut keys = Vec::new();
+    for number in 0..TOKENS {
+        keys.push(admin.token(&format!("of the bench, {number}"), None).await.key);
+    }
+    keys
 }
 
 /// The number with which a part says how far behind it is. A part that says something else is not well.

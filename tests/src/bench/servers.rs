@@ -10,7 +10,7 @@ pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) address: SocketAddr,
     pub(super) pid: u32,
-    /// Whose tokens ask: the gateway's at each server, so that all get the same bytes.
+    /// Whose tokens ask: a gateway's at each server, so that all get as many bytes.
     pub(super) keys: Vec<String>,
     kind: Kind,
 }
@@ -25,7 +25,7 @@ enum Kind {
 /// All of them. The yardstick of the ratios comes first.
 #[derive(Debug)]
 pub(super) struct Servers {
-    all: [Server; 3],
+    all: [Server; 4],
     _provider: Helper,
 }
 
@@ -36,12 +36,21 @@ impl Servers {
         let nginx = Nginx::start(provider.address).await;
         let proxy = proxy::start(provider.address);
         let gateway = Gateway::start(provider.address).await;
+        let relay = Gateway::relay(provider.address).await;
         let keys = gateway.keys.clone();
         let server = |name, address, pid, kind| Server { name, address, pid, keys: keys.clone(), kind };
+        let node = |name, gateway: Gateway| Server {
+            name,
+            address: gateway.address(),
+            pid: gateway.pid(),
+            keys: gateway.keys.clone(),
+            kind: Kind::Gateway(Box::new(gateway)),
+        };
         let all = [
             server("nginx", nginx.address, nginx.pid(), Kind::Nginx { _nginx: nginx }),
             server("bare hyper proxy", proxy.address, proxy.pid(), Kind::Helper { _helper: proxy }),
-            server("Veloera", gateway.address(), gateway.pid(), Kind::Gateway(Box::new(gateway))),
+            node("Veloera", gateway),
+            node("Veloera, a relay node", relay),
         ];
         Self { all, _provider: provider }
     }

@@ -54,7 +54,7 @@ impl Relay {
 }
 
 impl Limits {
-    async fn share(&self, board: &dyn Board) {
+    pub(super) async fn share(&self, board: &dyn Board) {
         self.book.lock().share();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,5 +1,6 @@
 //! Who is let through, and what they are told.
 
+mod board;
 mod shares;
 
 use std::{
