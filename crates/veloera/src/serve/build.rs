@@ -9,11 +9,11 @@ use eventlog::{
     bus::{Nats, Publisher, Standings},
 };
 use ledger::{Bank, BankOptions, Unheard};
-use projections::{Calls, Directory};
+use projections::{Calls, Directory, redis::RedisProjector};
 use relay::{ChannelKeeper, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use super::{log_options, work::Work};
+use super::{log_options, redis, work::Work};
 use crate::{
     config::{Config, NatsUrl, Role},
     data_dir::DataDir,
@@ -39,6 +39,8 @@ pub(crate) struct Parts {
     keeper: Arc<dyn ChannelKeeper>,
     /// How publishing goes, where there is a bus.
     bus: Option<Standings>,
+    /// The read models at a Redis server, where there is one.
+    models: Option<Arc<RedisProjector>>,
     ends: Ends,
 }
 
@@ -78,14 +80,15 @@ impl Parts {
         if config.role != Role::Control {
             count_together(config, &relay, log.sealer().clone(), &work, control)?;
         }
+        let models = redis::project(config, &log, &work, control)?;
         let ends = Ends { appender, publisher };
-        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, ends })
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, models, ends })
     }
 
     pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
         let node = Arc::clone(&self.work.node);
         let (log, calls, bus) = (self.log.clone(), Arc::clone(&self.calls), self.bus.clone());
-        let history = History { log, calls, bus };
+        let history = History { log, calls, bus, models: self.models.clone() };
         let client = ClientEdge {
             directory: Arc::clone(&self.directory),
             freshness: Arc::new(WithTheLog),
