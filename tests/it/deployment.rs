@@ -131,7 +131,10 @@ fn the_chart_names_values_that_there_are() {
 
 #[test]
 fn alerts_and_panels_ask_for_metrics_that_there_are() {
-    let documented = read("docs/administration.md") + &read("docs/cluster.md") + &read("docs/bus.md");
+    let documented = read("docs/administration.md")
+        + &read("docs/cluster.md")
+        + &read("docs/bus.md")
+        + &read("docs/telemetry.md");
     let rules = yaml("infra/prometheus/rules.yml");
     let board: serde_json::Value =
         serde_json::from_str(&read("infra/grafana/dashboards/veloera.json")).expect("a dashboard");

@@ -23,4 +23,5 @@ mod projections;
 mod schema;
 mod sdk;
 mod shutdown;
+mod telemetry;
 mod tidy;

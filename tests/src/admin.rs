@@ -66,6 +66,15 @@ impl Admin {
         self.http.exchange(request(method, &url, &self.key, body)).await
     }
 
+    /// Creates one thing, in a trace.
+    pub async fn create_in_trace(&self, parent: &str, path: &str, body: &Value) {
+        let url = format!("{}/api/v1{path}", self.base_url);
+        let mut ask = request(Method::POST, &url, &self.key, Some(body.to_string().into()));
+        ask.headers_mut().insert("traceparent", parent.parse().expect("a header's value"));
+        let answer = self.http.exchange(ask).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&answer.body));
+    }
+
     /// Sends what must succeed with `status`, waits until it is in force, and gives the answer.
     pub async fn must(&self, method: Method, path: &str, body: Option<&Value>, status: StatusCode) -> Value {
         let asked = format!("{method} {path} {}", body.unwrap_or(&Value::Null));

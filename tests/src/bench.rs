@@ -10,6 +10,7 @@ mod carried;
 mod checker;
 mod cpu;
 mod figures;
+mod furnished;
 mod gateway;
 mod helper;
 mod journal;
@@ -24,6 +25,7 @@ mod replay;
 mod revoke;
 mod rounds;
 mod sample;
+mod scale;
 mod servers;
 mod settle;
 mod spent;
@@ -51,18 +53,20 @@ enum Part {
     Settle,
     Sustained,
     Revoke,
+    Scale,
     Replay,
     Start,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("calls", Self::Calls),
         ("journal", Self::Journal),
         ("append", Self::Append),
         ("settle", Self::Settle),
         ("sustained", Self::Sustained),
         ("revoke", Self::Revoke),
+        ("scale", Self::Scale),
         ("replay", Self::Replay),
         ("start", Self::Start),
     ];
@@ -111,6 +115,7 @@ fn measure(plan: &Plan, parts: &[Part]) {
             Part::Settle => runtime().block_on(settle::run(plan)),
             Part::Sustained => runtime().block_on(sustained::run(plan)),
             Part::Revoke => runtime().block_on(revoke::run(plan)),
+            Part::Scale => runtime().block_on(scale::run(plan)),
             Part::Replay => runtime().block_on(replay::run(plan)),
             Part::Start => runtime().block_on(start::run(plan)),
         };

@@ -77,6 +77,13 @@ impl ApiClient {
         self.post("/v1/chat/completions", body.to_string()).await
     }
 
+    /// A chat completion that belongs to a trace.
+    pub async fn chat_in_trace(&self, parent: &str, body: &Value) -> Result<Response, Failure> {
+        let mut request = self.request(Method::POST, "/v1/chat/completions", Some(body.to_string().into()));
+        request.headers_mut().insert("traceparent", parent.parse().expect("a header's value"));
+        self.http.exchange(request).await
+    }
+
     /// A streamed chat completion, opened.
     pub async fn open(&self, body: &Value) -> Result<OpenStream, Failure> {
         self.open_at("/v1/chat/completions", body).await

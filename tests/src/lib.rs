@@ -9,6 +9,7 @@ pub mod binary;
 pub mod chance;
 pub mod client;
 pub mod cluster;
+pub mod collector;
 pub mod http;
 pub mod ledger_facts;
 pub mod line;
@@ -25,6 +26,7 @@ pub use self::{
     admin::{Admin, IssuedToken},
     client::{ApiClient, End, OpenStream, Streamed},
     cluster::Cluster,
+    collector::Collector,
     http::{Http, Response},
     provider::{Bill, FakeProvider, Received, Reply},
     veloera::{Launch, Veloera},

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{CommandId, Sealed};
+use domain::{CommandId, Sealed, trace::TraceContext};
 use eventlog::{Command, Executed, Fault, Heads, Metadata, StoreError, Tx};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -142,7 +142,7 @@ fn command(edge: &Edge, actor: &str, intent: &Intent) -> Result<Command, Problem
         command_id: intent.command_id(actor, || edge.ids.uuid()),
         // Marked, for a body may hold a password, and a bare hash of it could be searched for.
         fingerprint: edge.log.sealer().mark(&intent.fingerprint),
-        metadata: metadata(edge, actor.to_owned(), intent.ip)?,
+        metadata: traced(metadata(edge, actor.to_owned(), intent.ip)?, intent.trace),
     })
 }
 
@@ -152,6 +152,13 @@ fn metadata(edge: &Edge, actor: String, ip: Option<IpAddr>) -> Result<Metadata, 
         None => None,
     };
     Ok(Metadata { actor: Some(actor), ip, ..Metadata::default() })
+}
+
+fn traced(metadata: Metadata, trace: Option<TraceContext>) -> Metadata {
+    match trace {
+        Some(context) => metadata.traced(context),
+        None => metadata,
+    }
 }
 
 /// Where an answer is sealed for.

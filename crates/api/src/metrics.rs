@@ -118,7 +118,10 @@ impl Metrics {
     }
 
     /// All of it as text.
-    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)

@@ -27,6 +27,7 @@ pub mod price_list;
 pub mod session;
 pub mod settings;
 pub mod testing;
+pub mod trace;
 pub mod user;
 
 pub use aggregate::{Aggregate, Log, StoredEvent};

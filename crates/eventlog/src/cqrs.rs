@@ -128,6 +128,7 @@ impl<A: Aggregate> EventStore<Cqrs<A>> for CqrsStore {
             stream: stream_name(A::KIND, &context.id),
             expected: Some(context.version),
             events: stored.map_err(failed)?,
+            trace: None,
         };
         let by = Metadata { actor: metadata.get("actor").cloned(), ..Metadata::default() };
         let appended = self.log.transact(by, move |tx| {

@@ -1,6 +1,6 @@
 //! What is appended and what is read back.
 
-use domain::{CallId, CommandId, Log, Sealed, StoredEvent, TimeStamp};
+use domain::{CallId, CommandId, Log, Sealed, StoredEvent, TimeStamp, trace::TraceContext};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,9 +24,21 @@ pub struct Metadata {
     /// The W3C trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// The span of that trace that it is or happened in, where the trace is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<String>,
     /// The event that led to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Uuid>,
+}
+
+impl Metadata {
+    /// The same, of what belongs to that trace.
+    #[must_use]
+    pub fn traced(self, context: TraceContext) -> Self {
+        let span_id = context.is_sampled().then(|| context.span_text());
+        Self { trace_id: Some(context.trace_text()), span_id, ..self }
+    }
 }
 
 /// An event on its way into a stream.
@@ -65,6 +77,8 @@ pub struct StreamAppend {
     pub expected: Option<u64>,
     /// What happened, in order.
     pub events: Vec<NewEvent>,
+    /// The trace that it belongs to, where that is not the command's.
+    pub trace: Option<TraceContext>,
 }
 
 /// The stream of one aggregate.

@@ -119,8 +119,14 @@ impl Tx {
         let events = state.decide(command).map_err(|refusal| Fault::Refused(refusal.into()))?;
         let stored = events.iter().map(NewEvent::of).collect::<Result<Vec<_>, _>>()?;
         let stream = stream_name(A::KIND, id);
-        self.append(vec![StreamAppend { log: A::LOG, stream, expected: Some(version), events: stored }])
-            .await?;
+        self.append(vec![StreamAppend {
+            log: A::LOG,
+            stream,
+            expected: Some(version),
+            events: stored,
+            trace: None,
+        }])
+        .await?;
         Ok(events)
     }
 

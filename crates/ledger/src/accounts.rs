@@ -156,6 +156,7 @@ pub(crate) fn append_of(id: AccountId, event: &AccountEvent) -> Result<StreamApp
         stream: stream_name(Account::KIND, &id.to_string()),
         expected: None,
         events: vec![NewEvent::of(event)?],
+        trace: None,
     })
 }
 

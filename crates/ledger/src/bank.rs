@@ -19,10 +19,12 @@ use domain::{
 };
 use eventlog::{EventLog, ExecuteError, Metadata, StoreError, on};
 use futures_util::{future::BoxFuture, stream::BoxStream};
+use tokio::time::Instant;
 
 pub use self::{
     heard::BankClock,
     holds::{HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope},
+    ingest::Charged,
     tend::Tended,
     windows::decide_budget,
 };
@@ -56,12 +58,20 @@ pub struct BankOptions {
     pub grace_ms: u64,
     /// How long a grant that would be refused waits for quota that other nodes hold idle.
     pub recall_max: Duration,
+    /// Who draws the traces of charges, if anybody does.
+    pub observer: Option<Arc<dyn ChargeObserver>>,
+}
+
+/// Is told of charges that belong to traces that are recorded. It never waits.
+pub trait ChargeObserver: Send + Sync + 'static {
+    /// These stand in the log now; taking them in took so long.
+    fn charged(&self, charged: &[Charged], took: Duration);
 }
 
 impl BankOptions {
     /// With the usual patience.
     pub fn new(clock: Arc<dyn BankClock>) -> Self {
-        Self { clock, lease_ttl_ms: LEASE_TTL_MS, grace_ms: GRACE_MS, recall_max: RECALL_MAX }
+        Self { clock, lease_ttl_ms: LEASE_TTL_MS, grace_ms: GRACE_MS, recall_max: RECALL_MAX, observer: None }
     }
 }
 
@@ -74,6 +84,7 @@ pub struct Bank {
     lease_ttl_ms: u64,
     grace_ms: u64,
     recall_max: Duration,
+    observer: Option<Arc<dyn ChargeObserver>>,
 }
 
 impl Bank {
@@ -97,10 +108,10 @@ impl Bank {
             Err(ExecuteError::Store(error)) => return Err(error),
             Err(ExecuteError::KeyReused) => return Err(StoreError::Malformed("command")),
         }
-        let BankOptions { clock, lease_ttl_ms, grace_ms, recall_max } = options;
+        let BankOptions { clock, lease_ttl_ms, grace_ms, recall_max, observer } = options;
         let (heard, recalls) = (Arc::new(Heard::new(clock)), Arc::new(Recalls::new()));
         let lease_ttl_ms = lease_ttl_ms.max(LEASE_TTL_MS_MIN);
-        Ok(Self { log, heard, recalls, lease_ttl_ms, grace_ms, recall_max })
+        Ok(Self { log, heard, recalls, lease_ttl_ms, grace_ms, recall_max, observer })
     }
 }
 
@@ -126,11 +137,15 @@ impl LedgerPort for Bank {
     ) -> BoxFuture<'_, Result<Cursor, IngestError>> {
         self.heard.hear(journal_id);
         Box::pin(async move {
-            let (cursor, freed) = ingest::ingest(&self.log, journal_id, records).await?;
-            if freed {
+            let begun = Instant::now();
+            let taken = ingest::ingest(&self.log, journal_id, records).await?;
+            if taken.freed {
                 self.recalls.freed();
             }
-            Ok(cursor)
+            if let Some(observer) = self.observer.as_deref().filter(|_| !taken.traced.is_empty()) {
+                observer.charged(&taken.traced, begun.elapsed());
+            }
+            Ok(taken.cursor)
         })
     }
 

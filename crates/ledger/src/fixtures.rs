@@ -67,6 +67,7 @@ pub(crate) fn facts(n: u128, reserved: u64) -> CallFacts {
         input_tokens: 10,
         reserved: nanos(reserved),
         extensions: Vec::new(),
+        trace: None,
         started_at: TimeStamp::default(),
     }
 }

@@ -19,8 +19,8 @@ pub mod step;
 
 pub use audit::{Amiss, Audit, AuditError, AuditOptions, Broken, Replay, audit, replay};
 pub use bank::{
-    Bank, BankClock, BankOptions, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError, HoldScope, LEASE_TTL_MS,
-    LEASE_TTL_MS_MIN, Tended, decide_budget,
+    Bank, BankClock, BankOptions, ChargeObserver, Charged, HOLD_SCOPES_MAX, Hold, HoldEnd, HoldError,
+    HoldScope, LEASE_TTL_MS, LEASE_TTL_MS_MIN, Tended, decide_budget,
 };
 pub use chain::{Link, PAYLOAD_BYTES_MAX};
 pub use node::{

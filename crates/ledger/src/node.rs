@@ -191,6 +191,11 @@ impl Node {
         self.inner.lock().state.open_calls()
     }
 
+    /// Leases that it holds quota of.
+    pub fn open_leases(&self) -> usize {
+        self.inner.lock().state.open_leases()
+    }
+
     /// How many records the ledger does not have yet.
     pub fn lag(&self) -> u64 {
         self.inner.lock().journal.seq().saturating_sub(*self.ingested.borrow())

@@ -136,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_is_kept_and_a_record_without_one_is_what_it_was_before_there_were_any() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut facts = crate::fixtures::settlement(25).facts;
+        let bytes = Record::Reserve(Box::new(facts.clone())).encode().unwrap();
+        assert!(!bytes.windows(5).any(|name| name == b"trace"));
+        facts.trace = domain::trace::TraceContext::read(text.as_bytes());
+        let record = Record::Reserve(Box::new(facts));
+        let bytes = record.encode().unwrap();
+        assert!(bytes.windows(text.len()).any(|said| said == text.as_bytes()));
+        assert_eq!(Record::decode(&bytes).unwrap(), record);
+    }
+
+    #[test]
     fn what_the_ledger_acts_upon_is_told_without_reading_the_rest() {
         let settle = Record::Settle(Box::new(crate::fixtures::settlement(25)));
         let (account_id, lease_id) = (crate::fixtures::PAYER, crate::fixtures::lease(1));

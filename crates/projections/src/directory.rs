@@ -21,7 +21,11 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
-pub use self::{price::Limits, snapshot::RestoreError, token::TokenEntry};
+pub use self::{
+    price::Limits,
+    snapshot::RestoreError,
+    token::{TokenEntry, TokenRules},
+};
 use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
 /// Tokens, users, budgets, sessions, channels, groups, prices, settings and nodes, as of [`Directory::position`].

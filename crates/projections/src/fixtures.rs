@@ -102,7 +102,7 @@ impl House {
                 let events = state.decide(command).map_err(refused)?;
                 let events = events.iter().map(NewEvent::of).collect::<Result<_, _>>()?;
                 let stream = stream_name(A::KIND, &id);
-                let append = StreamAppend { log: A::LOG, stream, expected: None, events };
+                let append = StreamAppend { log: A::LOG, stream, expected: None, events, trace: None };
                 tx.append(vec![append]).await.map_err(Fault::Store)
             })
         });
@@ -112,7 +112,13 @@ impl House {
     /// Appends facts as they are.
     pub(crate) async fn append<A: Aggregate>(&self, id: &str, events: &[A::Event]) -> u64 {
         let events = events.iter().map(|event| NewEvent::of(event).unwrap()).collect();
-        let append = StreamAppend { log: A::LOG, stream: stream_name(A::KIND, id), expected: None, events };
+        let append = StreamAppend {
+            log: A::LOG,
+            stream: stream_name(A::KIND, id),
+            expected: None,
+            events,
+            trace: None,
+        };
         let appended: Result<_, ExecuteError<Said>> = self
             .log
             .transact(Metadata::default(), move |tx| {

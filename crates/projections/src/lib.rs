@@ -27,6 +27,6 @@ mod fixtures;
 
 pub use calls::Calls;
 pub use control::ControlModels;
-pub use directory::{Directory, Limits, Moment, RestoreError, TokenEntry};
+pub use directory::{Directory, Limits, Moment, RestoreError, TokenEntry, TokenRules};
 pub use model::Stored;
 pub use runner::{Generation, Projection, RebuildError, Replaced, Runner, Status};

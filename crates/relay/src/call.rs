@@ -19,11 +19,13 @@ use self::{
     plan::Plan,
 };
 use crate::{
-    Answer, Caller, Clock, Directory, Format, Ledger, Ports, RelayConfig, RelayConfigError,
+    Answer, Caller, Clock, Directory, Format, Incoming, Ledger, Observer, Ports, RelayConfig,
+    RelayConfigError, Traced,
     answer::Aftermath,
     health::{Health, OpenCircuit},
     limits::{Admission, Limits, LimitsView},
     open_call::OpenCall,
+    report::{Begun, Recording},
     stream::{Beside, StreamRest},
     upstream::Upstream,
 };
@@ -33,6 +35,7 @@ pub struct Relay {
     ledger: Arc<dyn Ledger>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
     pub(crate) upstream: Upstream,
     health: Arc<Health>,
     pub(crate) limits: Arc<Limits>,
@@ -53,11 +56,11 @@ impl Relay {
     /// When the configuration would let no call through.
     pub fn new(ports: Ports, config: RelayConfig, tasks: TaskTracker) -> Result<Arc<Self>, RelayConfigError> {
         config.check()?;
-        let Ports { ledger, directory, clock, keeper } = ports;
+        let Ports { ledger, directory, clock, keeper, observer } = ports;
         let upstream = Upstream::new(&config, Arc::clone(&clock));
         let health = Health::new(Arc::clone(&clock), keeper);
         let limits = Limits::new(Arc::clone(&clock));
-        Ok(Arc::new(Self { ledger, directory, clock, upstream, health, limits, config, tasks }))
+        Ok(Arc::new(Self { ledger, directory, clock, observer, upstream, health, limits, config, tasks }))
     }
 
     /// Every circuit that lets no call through, or only a probe.
@@ -80,19 +83,36 @@ impl Relay {
         call_id: CallId,
         caller: Caller,
         body: Bytes,
+        from: Incoming,
     ) -> Result<Answer, CallError> {
+        let begun = Instant::now();
         let plan = Plan::read(&*self.directory, format, caller, body)?;
         let admission = self.limits.admit(plan.limited(), plan.tokens())?;
+        let trace = self.config.sampling.of(call_id, from.parent());
+        let recording = self.recording(begun, call_id, &plan, trace.map(|trace| from.traced(trace)));
         let (relay, client) = (Arc::clone(self), Client::default());
         let work = {
             let client = client.clone();
             async move {
                 let rates = admission.rates();
-                let outcome = relay.run(call_id, &plan, admission, &client).await;
+                let outcome = relay.run(call_id, &plan, admission, recording, &client).await;
                 outcome.map(|answer| answer.telling(&rates))
             }
         };
         Attended::new(work, client, &self.tasks).await
+    }
+
+    fn recording(&self, at: Instant, call_id: CallId, plan: &Plan, traced: Option<Box<Traced>>) -> Recording {
+        let begun = Begun {
+            at,
+            call_id,
+            format: plan.format,
+            is_streamed: plan.asked.stream(),
+            started_at: self.clock.now(),
+            output_limit: plan.asked.output_limit(),
+            traced,
+        };
+        Recording::new(Arc::clone(&self.observer), begun)
     }
 
     /// What `group` is served of what is `allowed`, sorted.
@@ -114,10 +134,11 @@ impl Relay {
         call_id: CallId,
         plan: &Plan,
         admission: Admission,
+        recording: Recording,
         client: &Client,
     ) -> Result<Answer, CallError> {
         let deadline = Instant::now() + Duration::from_millis(self.config.total_timeout_ms);
-        let (mut call, output_limit) = self.reserve(call_id, plan, admission).await?;
+        let (mut call, output_limit) = self.reserve(call_id, plan, admission, recording).await?;
         match self.attempts(plan, &mut call, output_limit, deadline).await? {
             Answered::Whole(bytes, measured) => {
                 let left = client.has_left().then_some(Flag::ClientLeft);
@@ -139,16 +160,23 @@ impl Relay {
         call_id: CallId,
         plan: &Plan,
         admission: Admission,
+        mut recording: Recording,
     ) -> Result<(OpenCall, Option<u64>), CallError> {
         let tier = plan.asked.service_tier();
         let asked = plan.estimate.reservation(&plan.priced, tier);
-        let mut facts = plan.facts(call_id, self.clock.now());
+        let mut facts = plan.facts(call_id, recording.started_at());
+        facts.trace = recording.traced.as_ref().map(|traced| traced.trace.context);
         let budgets = plan.caller.budgets.clone();
-        facts.reserved =
-            self.ledger.reserve(facts.clone(), budgets.clone(), asked.amount, asked.floor).await?;
+        let reserved = self.ledger.reserve(facts.clone(), budgets.clone(), asked.amount, asked.floor).await;
+        facts.reserved = reserved.map_err(|error| {
+            let error = CallError::from(error);
+            recording.end(&plan.model, None, None, Some(error.code().code().into()));
+            error
+        })?;
         let limit = plan.estimate.limit_within(facts.reserved, &asked, &plan.priced, tier);
         let (covered, choices) = (plan.estimate.output_tokens(limit, &plan.priced), plan.estimate.choices);
-        let call = OpenCall::new(Arc::clone(&self.ledger), facts, budgets, covered, choices, admission);
+        let call = OpenCall::new(Arc::clone(&self.ledger), facts, budgets, covered, choices, admission)
+            .recorded_by(recording);
         Ok((call, limit))
     }
 }

@@ -1,5 +1,6 @@
 //! How long a call may take, and how much it may hold.
 
+use domain::trace::Sampling;
 use thiserror::Error;
 
 /// The bounds of a call.
@@ -21,6 +22,8 @@ pub struct RelayConfig {
     pub attempts_max: u32,
     /// The most idle connections to one provider, of each runtime that carries calls.
     pub idle_connections_max: usize,
+    /// Which calls are traced.
+    pub sampling: Sampling,
 }
 
 impl Default for RelayConfig {
@@ -34,6 +37,7 @@ impl Default for RelayConfig {
             embeddings_bytes_max: 128 << 20,
             attempts_max: 6,
             idle_connections_max: 1_024,
+            sampling: Sampling::NONE,
         }
     }
 }

@@ -18,6 +18,7 @@ mod open_call;
 mod ports;
 mod probe;
 mod providers;
+mod report;
 mod reservation;
 mod route;
 mod stream;
@@ -41,5 +42,6 @@ pub use self::{
     },
     probe::{Probe, ProbeError},
     providers::{Format, Provider, Providers, ProvidersError},
+    report::{AttemptReport, CallReport, ErrorType, Incoming, Observer, Traced},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

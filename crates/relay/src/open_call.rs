@@ -5,14 +5,17 @@ mod funds;
 use std::sync::Arc;
 
 use domain::{
-    Nanos,
+    CallId, Nanos,
     account::{Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     budget::Binding,
     price::Usage,
 };
+use http::HeaderMap;
 
 pub(crate) use self::funds::NextPart;
-use crate::{Ledger, LedgerError, Tenure, limits::Admission, measured::Measured};
+use crate::{
+    Choice, ErrorType, Ledger, LedgerError, Tenure, limits::Admission, measured::Measured, report::Recording,
+};
 
 /// Reserved and not ended yet. Dropped while open, it settles or voids by what it knows.
 pub(crate) struct OpenCall {
@@ -36,6 +39,7 @@ pub(crate) struct OpenCall {
     in_flight: bool,
     may_be_billed: bool,
     ended: bool,
+    recording: Option<Recording>,
 }
 
 impl OpenCall {
@@ -63,7 +67,14 @@ impl OpenCall {
             in_flight: false,
             may_be_billed: false,
             ended: false,
+            recording: None,
         }
+    }
+
+    /// What comes of it is noted there.
+    pub(crate) fn recorded_by(mut self, recording: Recording) -> Self {
+        self.recording = Some(recording);
+        self
     }
 
     const fn part(&self) -> CallPart {
@@ -91,6 +102,37 @@ impl OpenCall {
         self.in_flight = true;
         // What did not become durable is not sent.
         durable.await.inspect_err(|_| self.attempt_ended(AttemptOutcome::Unbilled))
+    }
+
+    /// The attempt at hand goes out: its provider is told of the trace.
+    pub(crate) fn asks(&mut self, choice: &Choice, headers: &mut HeaderMap) {
+        let attempt = self.attempts();
+        let Some(recording) = &mut self.recording else { return };
+        if let Some(traced) = &recording.traced {
+            traced.tell(attempt, headers);
+        }
+        recording.asks(choice);
+    }
+
+    /// The attempt at hand has an answer, or the beginning of one.
+    pub(crate) fn answered(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.answered();
+        }
+    }
+
+    /// The call and its trace, for log lines.
+    pub(crate) fn names(&self) -> (CallId, Option<String>) {
+        (self.facts.call_id, self.facts.trace.map(|context| context.trace_text()))
+    }
+
+    /// The attempt in flight brought no answer.
+    pub(crate) fn attempt_failed(&mut self, outcome: AttemptOutcome, error: ErrorType) {
+        let attempt = self.attempt.clone();
+        if let Some(recording) = &mut self.recording {
+            recording.attempt_failed(attempt.map(|attempt| Attempt { outcome, ..attempt }), error);
+        }
+        self.attempt_ended(outcome);
     }
 
     /// The attempt in flight ended. What the journal does not take, it holds as unknown: the careful side.
@@ -146,6 +188,7 @@ impl OpenCall {
             self.end(Usage::default(), Nanos::ZERO, vec![Flag::Unanswered]);
         } else {
             self.ended = true;
+            self.report(None, None);
             self.said("void", self.ledger.void(self.part()));
         }
     }
@@ -156,7 +199,16 @@ impl OpenCall {
         let tokens = whole.input_tokens.saturating_add(whole.output_tokens);
         self.admission.used(tokens);
         self.channel.used(tokens);
+        let is_answered = !flags.contains(&Flag::Unanswered);
+        self.report(is_answered.then_some(whole), flags.contains(&Flag::Cut).then_some("cut".into()));
         self.said("settle", self.ledger.settle(self.part(), usage, amount, flags));
+    }
+
+    fn report(&mut self, usage: Option<Usage>, error: Option<ErrorType>) {
+        if let Some(mut recording) = self.recording.take() {
+            let attempt = usage.and(self.attempt.take());
+            recording.end(&self.facts.model, attempt, usage, error);
+        }
     }
 
     /// A record that is lost leaves the call open in the journal, where the next start settles it as in doubt.

@@ -17,7 +17,7 @@ use domain::{
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-use crate::RouteTable;
+use crate::{Observer, RouteTable};
 
 /// All of them.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Keeps the channels' records.
     pub keeper: Arc<dyn ChannelKeeper>,
+    /// Is told what came of calls.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// The node's side of the ledger. Every part of a call that is reserved is settled or voided exactly once.

@@ -98,7 +98,7 @@ impl Providers {
                 .try_into::<Provider>()
                 .map_err(|source| ProvidersError::Entry { id: id.clone(), source: Box::new(source) })?;
             provider.check().map_err(|(key, must)| ProvidersError::Value { id: id.clone(), key, must })?;
-            Ok((id.clone(), Arc::new(provider)))
+            Ok((id.clone(), Arc::new(provider.named(id))))
         });
         Ok(Self { ready: ready.collect::<Result<_, ProvidersError>>()?, written })
     }

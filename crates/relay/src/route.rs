@@ -125,8 +125,13 @@ impl Route {
         self.is_disabled
     }
 
+    /// What the conventions of telemetry call its provider.
+    pub fn telemetry_name(&self) -> Arc<str> {
+        self.provider.telemetry_name()
+    }
+
     /// Where calls of this format go; none where the provider has no path for them.
-    fn url(&self, format: Format) -> Option<&Uri> {
+    pub fn url(&self, format: Format) -> Option<&Uri> {
         self.urls.get(&format)
     }
 

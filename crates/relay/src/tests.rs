@@ -11,4 +11,5 @@ mod provider;
 mod refusals;
 mod rig;
 mod streamed;
+mod traces;
 mod whole;

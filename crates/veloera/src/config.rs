@@ -1,5 +1,6 @@
 //! The configuration: `veloera.toml` < environment < flags, each key checked, each error with the key's name.
 
+mod otlp;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use ledger::{JournalSync, LEASE_TTL_MS, LEASE_TTL_MS_MIN};
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) use self::otlp::Otlp;
 use self::settings::Raw;
 pub(crate) use self::settings::SETTINGS;
 use crate::environment::Environment;
@@ -36,6 +38,10 @@ const METRICS_KEY_BYTES_MIN: usize = 16;
 const RELAY_THREADS_MAX: u64 = 256;
 /// What a reservation must outlive: the process, or a power loss.
 const JOURNAL_SYNCS: [(&str, JournalSync); 2] = [("os", JournalSync::Os), ("group", JournalSync::Group)];
+
+/// All calls are traced.
+const TRACE_SAMPLES_MAX: u64 = 1_000_000;
+const TRACE_SAMPLES: u64 = 10_000;
 
 const ROLES: [(&str, Role); 3] = [("all", Role::All), ("control", Role::Control), ("relay", Role::Relay)];
 /// An hour.
@@ -135,6 +141,10 @@ pub(crate) struct Config {
     pub(crate) total_timeout_ms: u64,
     pub(crate) drain_timeout_ms: u64,
     pub(crate) cors_origins: Vec<HeaderValue>,
+    /// Where traces, metrics and logs are sent, if anywhere.
+    pub(crate) otlp: Option<Otlp>,
+    /// How many calls of a million are traced.
+    pub(crate) trace_samples_per_million: u32,
     /// What whoever reads the metrics must show, if anything.
     pub(crate) metrics_key: Option<String>,
     /// How many threads carry calls; by the machine's cores where nothing is said.
@@ -321,6 +331,17 @@ impl Raw {
             total_timeout_ms: ms("total_timeout_ms", self.total_timeout_ms, 900_000)?,
             drain_timeout_ms: ms("drain_timeout_ms", self.drain_timeout_ms, 30_000)?,
             cors_origins: origins(self.cors_origins)?,
+            otlp: otlp::read(self.otlp_endpoint, self.otlp_headers)?,
+            trace_samples_per_million: u32::try_from(
+                within(
+                    "trace_samples_per_million",
+                    self.trace_samples_per_million,
+                    0..=TRACE_SAMPLES_MAX,
+                    "0 to 1000000",
+                )?
+                .unwrap_or(TRACE_SAMPLES),
+            )
+            .unwrap_or(u32::MAX),
             metrics_key: metrics_key(self.metrics_key)?,
             relay_threads: within("relay_threads", self.relay_threads, 1..=RELAY_THREADS_MAX, "1 to 256")?
                 .and_then(|threads| usize::try_from(threads).ok()),

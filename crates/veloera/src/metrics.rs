@@ -1,6 +1,7 @@
 //! What the node says of itself to Prometheus: read where it stands, when somebody asks.
 
 mod bus;
+mod calls;
 mod limits;
 mod process;
 
@@ -25,7 +26,10 @@ use prometheus_client::{
 };
 use relay::{Relay, Why};
 
-use crate::environment::Machine;
+use crate::{
+    environment::Machine,
+    telemetry::{CallMeter, Tally},
+};
 
 /// Everything of one process that can be counted.
 pub(crate) struct NodeMetrics {
@@ -36,6 +40,7 @@ pub(crate) struct NodeMetrics {
     pub(crate) history: Option<History>,
     /// Where it has not.
     pub(crate) freshness: Option<Arc<Freshness>>,
+    pub(crate) meter: Arc<CallMeter>,
 }
 
 /// The logs, and what is made of them beside what calls need.
@@ -80,6 +85,7 @@ impl Collector for NodeMetrics {
         }
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;
+        calls::encode(&mut page, &self.meter)?;
         limits::encode(&mut page, self.relay.limits())?;
         process::encode(&mut page)
     }
@@ -150,6 +156,10 @@ impl NodeMetrics {
     fn ledger(&self, page: &mut Page<'_>) -> fmt::Result {
         let open = u64::try_from(self.node.open_calls()).unwrap_or(u64::MAX);
         page.gauge("veloera_calls_open", "Calls that have reserved and not ended", [(Labels::new(), open)])?;
+        let leases = u64::try_from(self.node.open_leases()).unwrap_or(u64::MAX);
+        page.gauge("veloera_leases_open", "Leases that this node holds quota of", [(Labels::new(), leases)])?;
+        let written = [(Labels::new(), self.node.written())];
+        page.counter("veloera_journal_records", "Records of the journal, from its beginning", written)?;
         let lag = self.node.lag();
         page.gauge(
             "veloera_journal_lag_records",
@@ -230,6 +240,15 @@ impl Page<'_> {
             MetricType::Counter,
             lines.into_iter().map(|(labels, value)| (labels, metric(value))),
         )
+    }
+
+    fn histogram<'t>(
+        &mut self,
+        name: &str,
+        help: &str,
+        lines: impl IntoIterator<Item = (Labels, &'t Tally)>,
+    ) -> fmt::Result {
+        self.lines(name, help, MetricType::Histogram, lines.into_iter())
     }
 
     /// A counter of seconds, to the millisecond.

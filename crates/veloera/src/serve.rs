@@ -14,7 +14,10 @@ use api::Setup;
 use axum::Router;
 use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::{
+    net::TcpListener,
+    runtime::{Handle, Runtime},
+};
 
 pub(crate) use self::build::providers;
 use self::{
@@ -27,7 +30,8 @@ use crate::{
     data_dir::DataDir,
     demo,
     environment::Machine,
-    pools, telemetry,
+    pools,
+    telemetry::{self, Telemetry},
 };
 
 /// The read models that follow in the append transaction.
@@ -50,7 +54,7 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     if with_demo && control_nodes.is_some() {
         bail!("a relay node has nothing to demonstrate: start its control node with --demo");
     }
-    telemetry::start(config)?;
+    let telemetry = telemetry::start(config)?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let _lock = data_dir.lock()?;
     let (relays, ledger, control) =
@@ -60,12 +64,14 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         let (ledger, control) = (ledger.handle(), control.handle());
         if let Some(urls) = control_nodes {
             let sealer = data_dir.given_sealer(master_key)?;
-            let parts = RemoteParts::build(config, urls, &data_dir, sealer, ledger, control).await?;
+            let parts =
+                RemoteParts::build(config, urls, &data_dir, sealer, &telemetry, [ledger, control]).await?;
+            parts.work.export(&telemetry, config, &parts.edge, control);
             serve_remote(config, &data_dir, parts, &relays).await
         } else {
             let sealer = data_dir.sealer(master_key)?;
-            let parts = Parts::build(config, &data_dir, sealer, ledger, control).await?;
-            serve(config, &data_dir, parts, &relays, with_demo).await
+            let parts = Parts::build(config, &data_dir, sealer, &telemetry, [ledger, control]).await?;
+            serve(config, &data_dir, parts, &relays, with_demo, &telemetry).await
         }
     });
     // Calls first, for they still write; then what brings them home.
@@ -97,6 +103,7 @@ async fn serve(
     parts: Parts,
     relays: &[Runtime],
     with_demo: bool,
+    telemetry: &Telemetry,
 ) -> anyhow::Result<()> {
     let (listener, address) = listen(config, data_dir).await?;
     if with_demo {
@@ -105,6 +112,7 @@ async fn serve(
     let setup = setup(&parts, address)?;
     // It holds the log, which ends when nobody does any more: the lanes alone keep it.
     let edge = parts.edge(config, setup);
+    parts.work.export(telemetry, config, &edge.client, &Handle::current());
     let router = if config.role == Role::Control { api::control_router(&edge) } else { api::router(&edge) };
     drop(edge);
     let stop = parts.work.stop_after(stop::requested()?);

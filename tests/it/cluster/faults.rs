@@ -1,4 +1,4 @@
-//! One control node, two relay nodes, PostgreSQL, NATS, under load: each of them is killed, stopped, cut off or wiped and
+//! One control node, two relay nodes, PostgreSQL, NATS and Redis, under load: each of them is killed, stopped, cut off or wiped and
 //! comes back. Afterwards everything that was billed is charged once, nothing is overspent, the audit finds nothing, and
 //! no client saw anything but its answer or a proper error.
 
@@ -38,42 +38,51 @@ struct Field {
     moments: StdRng,
     postgres: servers::Postgres,
     nats: servers::Nats,
-    /// From the control node to its database and to the bus, from the second relay node to the control node and to the bus.
-    wires: [Wire; 4],
+    redis: servers::Redis,
+    /// From the control node to its database and to the bus, from the second relay node to the control node, to the bus
+    /// and to Redis.
+    wires: [Wire; 5],
     _database: servers::Database,
 }
 
 impl Field {
     async fn start() -> Self {
         let (postgres, nats) = (servers::Postgres::start().await, servers::Nats::start().await);
+        let redis = servers::Redis::start().await;
         let database = postgres.database().await;
         let (to_database, database_url) = Wire::within(&database.url).await;
         let (control_to_bus, control_nats_url) = Wire::within(&nats.url()).await;
         let (relay_to_bus, relay_nats_url) = Wire::within(&nats.url()).await;
+        let (to_redis, redis_url) = Wire::within(&redis.url()).await;
         let control = Launch::default()
             .set("DATABASE_URL", database_url)
             .set("NATS_URL", control_nats_url)
+            .set("REDIS_URL", redis.url())
             .set("LEASE_TTL_MS", LEASE_MS);
-        let relay = Launch::default().set("NATS_URL", nats.url());
+        let relay = Launch::default().set("NATS_URL", nats.url()).set("REDIS_URL", redis.url());
         let cluster = Cluster::on(database, 1, control, relay, load::answer).await;
         let (to_control, control_url) = Wire::within(&cluster.world.veloera.url("")).await;
         let second = cluster
-            .another(|join| join.set("NATS_URL", relay_nats_url).set("CONTROL_URL", control_url))
+            .another(|join| {
+                join.set("NATS_URL", relay_nats_url)
+                    .set("CONTROL_URL", control_url)
+                    .set("REDIS_URL", redis_url)
+            })
             .await;
         let (tokens, account) = tokens(&cluster.world).await;
         let Cluster { world, database, .. } = cluster;
         let seed = chance::seed();
         let mut trial = Trial::of(world, vec![second], tokens, seed);
         trial.bounds.push((account, THRIFTY_NANOS));
-        let wires = [to_database, control_to_bus, to_control, relay_to_bus];
+        let wires = [to_database, control_to_bus, to_control, relay_to_bus, to_redis];
         let moments = chance::numbers(seed, 0);
-        Self { trial, moments, postgres, nats, wires, _database: database }
+        Self { trial, moments, postgres, nats, redis, wires, _database: database }
     }
 
     /// Nobody's connection broke: neither relay node was touched.
     async fn unharmed(&mut self, what: &str, fault: impl AsyncFnOnce(&mut World, &mut StdRng, &Servers<'_>)) {
-        let Self { trial, moments, postgres, nats, wires, .. } = self;
-        let servers = Servers { postgres, nats, wires };
+        let Self { trial, moments, postgres, nats, redis, wires, .. } = self;
+        let servers = Servers { postgres, nats, redis, wires };
         let seen = trial.through(async |world, _| fault(world, moments, &servers).await).await;
         assert!(!seen.contains(&Outcome::Broken), "{what}: a client's connection broke");
         assert!(seen.contains(&Outcome::Whole), "{what}: this was no load");
@@ -88,7 +97,8 @@ impl Field {
 struct Servers<'a> {
     postgres: &'a servers::Postgres,
     nats: &'a servers::Nats,
-    wires: &'a [Wire; 4],
+    redis: &'a servers::Redis,
+    wires: &'a [Wire; 5],
 }
 
 /// Tokens that every node knows, and the account that the last of them share.
@@ -155,6 +165,17 @@ async fn whichever_server_or_control_node_dies_or_is_wiped_everything_is_charged
             some_time(moments).await;
         })
         .await;
+    field
+        .unharmed("Redis is killed, and then loses everything", async |_, moments, servers| {
+            some_time(moments).await;
+            servers.redis.kill().await;
+            some_time(moments).await;
+            servers.redis.restart().await;
+            some_time(moments).await;
+            servers.redis.wipe().await;
+            some_time(moments).await;
+        })
+        .await;
     field.check().await;
 }
 
@@ -166,6 +187,7 @@ async fn whichever_line_is_cut_or_carries_nothing_everything_is_charged_once() {
         "from the control node to the bus",
         "from a relay node to the control node",
         "from a relay node to the bus",
+        "from a relay node to Redis",
     ]
     .into_iter()
     .enumerate()

@@ -131,5 +131,5 @@ fn opened(number: usize) -> StreamAppend {
         }
     }
     let stream = stream_name(Account::KIND, &account_id.to_string());
-    StreamAppend { log: Log::Ledger, stream, expected: Some(0), events }
+    StreamAppend { log: Log::Ledger, stream, expected: Some(0), events, trace: None }
 }

@@ -2,12 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use domain::{AccountId, UserId};
 use http::Method;
 use serde_json::Value;
 use servers::Database;
 use tokio::time::{Instant, sleep};
 
-use super::{accounts::Ledger, start::end};
+use super::{accounts::Ledger, furnished, start::end};
 use crate::{Admin, Http, Launch, Veloera, admin::text, http::request, price::MODEL, topology};
 
 /// How many tokens share the account.
@@ -18,6 +19,13 @@ const PAID_IN: u64 = 1_000_000_000_000_000;
 const QUIET_MAX: Duration = Duration::from_secs(20);
 /// Seldom enough not to be seen in what is measured.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a relay node knows beside what it needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub(super) tokens: usize,
+    pub(super) channels: usize,
+}
 
 /// A gateway with one channel to the provider.
 #[derive(Debug)]
@@ -47,19 +55,35 @@ impl Gateway {
         gateway
     }
 
-    /// The same as a relay node, with a control node and a Postgres behind it, of which nothing is counted.
-    pub(super) async fn relay(provider: SocketAddr) -> Self {
+    /// The same as a relay node, with a control node and a Postgres behind it, of which nothing is counted. It knows so
+    /// much beside.
+    pub(super) async fn relay(provider: SocketAddr, known: Known) -> Self {
         let database = servers::postgres().database().await;
         let mut control = Veloera::start(topology::control(Launch::default(), &database)).await;
+        let me = admin(&control).get("/me").await;
         end(&mut control).await;
-        let accounts: eventlog::Database = database.url.parse().expect("the server's address");
-        Ledger::with_accounts(accounts).await.close().await;
+        let url: eventlog::Database = database.url.parse().expect("the server's address");
+        Ledger::with_accounts(url.clone()).await.close().await;
+        let [user_id, account_id] = ["id", "account_id"].map(|name| text(&me[name]).parse().expect("an id"));
+        furnished::with_tokens(url, known.tokens as u128, UserId(user_id), AccountId(account_id)).await;
         control.restart().await;
         let keys = furnish(&control, provider).await;
+        for number in 0..known.channels {
+            let model = format!("model-{number}");
+            admin(&control).channel("http://127.0.0.1:1/v1", &[&model], 1).await;
+        }
         let join_token = text(&control.demo()["join_token"]);
         let relay = topology::relay(Launch::default(), &control.url(""), &join_token);
         let veloera = Veloera::start(relay).await;
         Self { veloera, http: Http::default(), keys, behind: Some((control, database)) }
+    }
+
+    /// Ends it in order and starts it again: how long until it is ready.
+    pub(super) async fn restarted(&mut self) -> Duration {
+        end(&mut self.veloera).await;
+        let begun = Instant::now();
+        self.veloera.restart().await;
+        begun.elapsed()
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -95,9 +119,13 @@ impl Gateway {
     }
 }
 
+fn admin(veloera: &Veloera) -> Admin {
+    Admin::new(veloera.url(""), &text(&veloera.demo()["admin_key"]))
+}
+
 /// One channel, one account with enough on it, and tokens that share it.
 async fn furnish(veloera: &Veloera, provider: SocketAddr) -> Vec<String> {
-    let admin = Admin::new(veloera.url(""), &text(&veloera.demo()["admin_key"]));
+    let admin = admin(veloera);
     admin.delete_channels().await;
     admin.channel(&format!("http://{provider}/v1"), &[MODEL], 0).await;
     admin.deposit(&admin.own_account().await, PAID_IN).await;

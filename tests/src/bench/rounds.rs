@@ -76,7 +76,8 @@ pub(super) async fn run<'a>(plan: &Plan, servers: &'a [Server]) -> Vec<Results<'
     results
 }
 
-async fn measure(lane: Lane, server: &Server, length: Duration) -> Result<Figures, Failure> {
+/// Loads one server in one lane.
+pub(super) async fn measure(lane: Lane, server: &Server, length: Duration) -> Result<Figures, Failure> {
     let mut load = Load::open(lane, server.address, &server.keys).await?;
     quiet(server).await?;
     let before = Cpu::of_tree(server.pid);

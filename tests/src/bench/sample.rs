@@ -85,6 +85,7 @@ impl Calls {
             input_tokens: USAGE.input_tokens,
             reserved: amount.plus(amount),
             extensions: Vec::new(),
+            trace: None,
             started_at: MORNING,
         };
         Settlement {

@@ -2,7 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{gateway::Gateway, helper::Helper, nginx::Nginx, processes, provider, proxy};
+use super::{
+    gateway::{Gateway, Known},
+    helper::Helper,
+    nginx::Nginx,
+    processes, provider, proxy,
+};
 
 /// What is loaded.
 #[derive(Debug)]
@@ -36,21 +41,14 @@ impl Servers {
         let nginx = Nginx::start(provider.address).await;
         let proxy = proxy::start(provider.address);
         let gateway = Gateway::start(provider.address).await;
-        let relay = Gateway::relay(provider.address).await;
+        let relay = Gateway::relay(provider.address, Known::default()).await;
         let keys = gateway.keys.clone();
         let server = |name, address, pid, kind| Server { name, address, pid, keys: keys.clone(), kind };
-        let node = |name, gateway: Gateway| Server {
-            name,
-            address: gateway.address(),
-            pid: gateway.pid(),
-            keys: gateway.keys.clone(),
-            kind: Kind::Gateway(Box::new(gateway)),
-        };
         let all = [
             server("nginx", nginx.address, nginx.pid(), Kind::Nginx { _nginx: nginx }),
             server("bare hyper proxy", proxy.address, proxy.pid(), Kind::Helper { _helper: proxy }),
-            node("Veloera", gateway),
-            node("Veloera, a relay node", relay),
+            Server::of("Veloera", gateway),
+            Server::of("Veloera, a relay node", relay),
         ];
         Self { all, _provider: provider }
     }
@@ -66,6 +64,17 @@ impl Servers {
 }
 
 impl Server {
+    /// A gateway.
+    pub(super) fn of(name: &'static str, gateway: Gateway) -> Self {
+        Self {
+            name,
+            address: gateway.address(),
+            pid: gateway.pid(),
+            keys: gateway.keys.clone(),
+            kind: Kind::Gateway(Box::new(gateway)),
+        }
+    }
+
     /// Waits until all that was asked of it is done, and says how long that took; `None`: too long.
     pub(super) async fn quiet(&self) -> Option<Duration> {
         match &self.kind {

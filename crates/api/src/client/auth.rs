@@ -28,21 +28,22 @@ pub(crate) fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, ClientE
         refused("the API key is not known here: check it for missing characters, or issue a new one")
     })?;
     in_use(edge, &token)?;
-    comes_from_where_it_may(token.networks.as_deref(), peer(parts))?;
+    let rules = token.rules();
+    comes_from_where_it_may(rules.networks.as_deref(), peer(parts))?;
     let user = edge
         .directory
         .user(token.user_id)
         .filter(|user| user.status == UserStatus::Enabled)
         .ok_or_else(|| ClientError::new(ErrorCode::Forbidden, "the user of this API key is disabled"))?;
-    let limits = CallerLimits { token: token.limits, user: edge.directory.user_limits(&user.group) };
-    let group = token.group.clone().unwrap_or_else(|| user.group.clone());
+    let limits = CallerLimits { token: rules.limits, user: edge.directory.user_limits(&user.group) };
+    let group = rules.group.clone().unwrap_or_else(|| user.group.clone());
     Ok(Caller {
         token_id: token.token_id,
         user_id: token.user_id,
         budgets: edge.directory.budgets(token.token_id, token.user_id, &group),
         group,
-        scopes: std::iter::once(token.account_id).chain(token.limit_account_id).collect(),
-        models: token.models.clone(),
+        scopes: std::iter::once(token.account_id).chain(rules.limit_account_id).collect(),
+        models: rules.models.clone(),
         limits,
     })
 }
@@ -53,7 +54,7 @@ fn in_use(edge: &ClientEdge, token: &TokenEntry) -> Result<(), ClientError> {
         TokenState::Disabled => return Err(refused("the API key is disabled")),
         TokenState::Revoked => return Err(refused("the API key was revoked; issue a new one")),
     }
-    if token.expires_at.is_some_and(|end| end <= edge.clock.now()) {
+    if token.rules().expires_at.is_some_and(|end| end <= edge.clock.now()) {
         return Err(refused("the API key has expired; issue a new one"));
     }
     Ok(())

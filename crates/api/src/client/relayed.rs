@@ -2,7 +2,7 @@
 
 use axum::{body::Body, extract::Request, response::Response};
 use domain::CallId;
-use relay::Format;
+use relay::{Format, Incoming};
 use wire::openai_chat::error::ErrorCode;
 
 use super::{auth, respond::ClientError};
@@ -31,7 +31,7 @@ pub(super) async fn relayed(
         }
         BodyError::Broken => ClientError::new(ErrorCode::InvalidJson, "the request ended before its end"),
     })?;
-    let answer = edge.relay.call(format, call_id, caller, body).await?;
+    let answer = edge.relay.call(format, call_id, caller, body, Incoming::read(&parts.headers)).await?;
     let mut response = Response::new(Body::new(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

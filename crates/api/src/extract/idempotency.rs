@@ -6,8 +6,9 @@ use axum::{
     extract::{ConnectInfo, MatchedPath},
     http::{HeaderMap, header, request::Parts},
 };
-use domain::CommandId;
+use domain::{CommandId, trace::TraceContext};
 use eventlog::Fault;
+use relay::Incoming;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -44,6 +45,8 @@ pub(crate) struct Intent {
     pub(crate) fingerprint: [u8; 32],
     /// Where it comes from.
     pub(crate) ip: Option<IpAddr>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Intent {
@@ -60,6 +63,7 @@ impl Intent {
             precondition: if_match(&parts.headers).map(Precondition)?,
             fingerprint: hash.finalize().into(),
             ip: peer(parts),
+            trace: Incoming::read(&parts.headers).parent(),
         })
     }
 

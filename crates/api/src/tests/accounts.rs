@@ -89,8 +89,13 @@ async fn a_charge_stands_in_the_ledger_with_its_call_and_leases_do_not() {
         }
         let stored = eventlog::NewEvent::of(&event).unwrap();
         let stream = format!("account:{}", node.ada.account_id);
-        let append =
-            eventlog::StreamAppend { log: domain::Log::Ledger, stream, expected: None, events: vec![stored] };
+        let append = eventlog::StreamAppend {
+            log: domain::Log::Ledger,
+            stream,
+            expected: None,
+            events: vec![stored],
+            trace: None,
+        };
         let appended = node.log.transact::<_, domain::Refusal, _>(eventlog::Metadata::default(), |tx| {
             Box::pin(async move { Ok(tx.append(vec![append]).await?) })
         });

@@ -22,7 +22,7 @@ async fn charged(node: &Node, user_id: UserId, account_id: AccountId) -> String 
     }
     let event = NewEvent::of(&AccountEvent::QuotaDeducted(deduction)).unwrap();
     let stream = format!("account:{account_id}");
-    let append = StreamAppend { log: Log::Ledger, stream, expected: None, events: vec![event] };
+    let append = StreamAppend { log: Log::Ledger, stream, expected: None, events: vec![event], trace: None };
     let appended = node.log.transact::<_, domain::Refusal, _>(Metadata::default(), move |tx| {
         Box::pin(async move { Ok(tx.append(vec![append]).await?) })
     });

@@ -95,6 +95,7 @@ fn relay(
         directory: Arc::new(Known(directory.clone(), providers.clone())),
         clock: clock.clone(),
         keeper: Arc::new(Generous),
+        observer: Arc::new(()),
     };
     Relay::new(ports, RelayConfig::default(), tasks.clone()).unwrap()
 }

@@ -7,6 +7,7 @@ use super::{Account, AccountEvent, Attempt, Charge, Correction, Deduction, Exten
 use crate::{
     AccountId, ApiTokenId, CallId, GroupName, JournalId, LeaseId, ModelName, Nanos, TimeStamp, UserId,
     price::{Pinned, Usage},
+    trace::TraceContext,
 };
 
 /// What stands out about a charge.
@@ -98,6 +99,9 @@ pub struct CallFacts {
     /// What of it was set aside later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Extension>,
+    /// The trace that it belongs to: its span, or what its client sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// When it came in.
     pub started_at: TimeStamp,
 }

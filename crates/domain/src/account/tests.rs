@@ -75,6 +75,7 @@ fn settlement(amount: u64, scopes: Vec<Scope>) -> Settlement {
         input_tokens: 1,
         reserved: nanos(100),
         extensions: Vec::new(),
+        trace: None,
         started_at: TimeStamp::default(),
     };
     Settlement {

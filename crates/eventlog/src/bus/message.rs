@@ -5,12 +5,14 @@ use async_nats::{
     header::NATS_MESSAGE_ID,
     jetstream::{context::PublishError, message::PublishMessage},
 };
-use domain::Log;
+use domain::{Log, trace::TraceContext};
 use thiserror::Error;
 
 use super::{BusError, Epoch, subject};
-use crate::{Envelope, Recorded, Sealer};
+use crate::{Envelope, Metadata, Recorded, Sealer};
 
+/// As the W3C has it: whoever listens may go on with the trace.
+const TRACE_PARENT: &str = "traceparent";
 const POSITION: &str = "Veloera-Position";
 const TYPE: &str = "Veloera-Type";
 const SCHEMA: &str = "Veloera-Schema";
@@ -53,6 +55,7 @@ impl Outgoing {
     ) -> Result<Self, BusError> {
         let (log, position) = (event.log, event.position);
         let subject = subject::of(&event);
+        let trace = trace_parent(&event);
         let message = PublishMessage::build()
             .message_id(id(epoch, &event))
             .expected_last_sequence(epoch.sequence(position).saturating_sub(1))
@@ -61,6 +64,10 @@ impl Outgoing {
             .header(TYPE, event.event_type.as_str())
             .header(SCHEMA, HeaderValue::from(event.schema_version))
             .header(RECORDED_AT, event.recorded_at.to_string());
+        let message = match trace {
+            Some(trace) => message.header(TRACE_PARENT, trace),
+            None => message,
+        };
         let body = serde_json::to_vec(&Envelope::seal(sealer, epoch.log_id, event))?;
         let bytes = body.len() + HEADERS_BYTES_MAX;
         if bytes > bytes_max {
@@ -69,6 +76,17 @@ impl Outgoing {
         }
         Ok(Self { subject, message: message.payload(body.into()), too_big: None })
     }
+}
+
+/// The span that the event is, where its trace is recorded.
+fn trace_parent(event: &Recorded) -> Option<String> {
+    // Most events belong to no trace: they are not read for it.
+    if !event.metadata.contains("\"span_id\"") {
+        return None;
+    }
+    let metadata: Metadata = serde_json::from_str(&event.metadata).ok()?;
+    let text = format!("00-{}-{}-01", metadata.trace_id?, metadata.span_id?);
+    TraceContext::read(text.as_bytes()).map(|context| context.to_string())
 }
 
 /// Names a message: the same for everyone who sends this event, and another for another event at this place.

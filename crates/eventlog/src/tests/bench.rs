@@ -215,7 +215,7 @@ pub(super) fn note(text: &str) -> NewEvent {
 
 /// One note for the end of a stream.
 pub(super) fn noted(log: Log, stream: &str) -> StreamAppend {
-    StreamAppend { log, stream: stream.to_owned(), expected: None, events: vec![note("{}")] }
+    StreamAppend { log, stream: stream.to_owned(), expected: None, events: vec![note("{}")], trace: None }
 }
 
 pub(super) fn command(number: u128) -> Command {

@@ -33,7 +33,9 @@ where
     let events: Vec<NewEvent> =
         A::Event::samples().iter().map(|event| NewEvent::of(event).unwrap()).collect();
     let stream = stream_name(A::KIND, "of:a:kind");
-    append(&bench.log, vec![StreamAppend { log: A::LOG, stream, expected: Some(0), events }]).await.unwrap();
+    append(&bench.log, vec![StreamAppend { log: A::LOG, stream, expected: Some(0), events, trace: None }])
+        .await
+        .unwrap();
     let ours = transact(&bench.log, Metadata::default(), |tx| {
         Box::pin(async move { Ok(tx.load::<A>("of:a:kind").await?) })
     });
@@ -72,6 +74,7 @@ async fn the_view_shows_what_was_asked_by_whom_and_takes_no_writes() {
         stream: stream_name(Group::KIND, "vip"),
         expected: None,
         events: vec![event],
+        trace: None,
     };
     let by = Metadata { actor: Some("usr_1".to_owned()), ..Metadata::default() };
     transact(&bench.log, by, |tx| Box::pin(async move { Ok(tx.append(vec![append]).await?) })).await.unwrap();

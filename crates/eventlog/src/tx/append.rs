@@ -34,9 +34,13 @@ impl Tx {
             if let Some(expected) = append.expected.filter(|expected| expected != version) {
                 return Err(StoreError::Conflict { stream: append.stream, expected, found: *version });
             }
+            let traced = append.trace.map(|context| self.metadata.clone().traced(context));
+            let traced = traced.map(|metadata| serde_json::to_string(&metadata)).transpose();
+            let traced = traced.map_err(StoreError::Encode)?;
+            let metadata = traced.as_deref().unwrap_or(&metadata);
             for event in append.events {
                 *version += 1;
-                recorded.push(self.record(append.log, &append.stream, *version, event, &metadata, now)?);
+                recorded.push(self.record(append.log, &append.stream, *version, event, metadata, now)?);
             }
         }
         for log in Log::ALL {

@@ -45,7 +45,8 @@ mod tests {
         let stream = stream_name(Account::KIND, &PAYER.to_string());
         let deposit = AccountEvent::Deposited { amount_nanos: nanos(1), reason: "paid".to_owned() };
         let events = vec![NewEvent::of(&deposit).unwrap(); 1_000];
-        let append = StreamAppend { log: Log::Ledger, stream: stream.clone(), expected: None, events };
+        let append =
+            StreamAppend { log: Log::Ledger, stream: stream.clone(), expected: None, events, trace: None };
         let deposited = ledger.log.transact(Metadata::default(), |tx| {
             Box::pin(async move { tx.append(vec![append]).await.map_err(Fault::<Infallible>::Store) })
         });

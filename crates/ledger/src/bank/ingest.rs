@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use domain::{
     AccountId, Aggregate, JournalId, LeaseId,
     account::{Account, AccountCommand, AccountEvent, Flag, LeaseEnd, Settlement, deduct},
+    trace::TraceContext,
 };
 use eventlog::{
     Cell, Connection, EventLog, ExecuteError, Fault, Metadata, Rows, StoreError, StreamAppend, Tx,
@@ -35,12 +36,23 @@ pub(super) async fn cursor(connection: &mut Connection, journal_id: JournalId) -
     })
 }
 
-/// Takes records in; says how far the journal is taken in now, and whether quota came home with them.
+/// What came of taking records in.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    /// How far the journal is taken in now.
+    pub(super) cursor: Cursor,
+    /// Whether quota came home with them.
+    pub(super) freed: bool,
+    /// What was charged in traces that are recorded.
+    pub(super) traced: Vec<Charged>,
+}
+
+/// Takes records in.
 pub(super) async fn ingest(
     log: &EventLog,
     journal_id: JournalId,
     records: Vec<Framed>,
-) -> Result<(Cursor, bool), IngestError> {
+) -> Result<Taken, IngestError> {
     let ingested = log.transact(Metadata::default(), move |tx| {
         Box::pin(async move { take(tx, journal_id, records).await })
     });
@@ -51,15 +63,11 @@ pub(super) async fn ingest(
     }
 }
 
-async fn take(
-    tx: &mut Tx,
-    journal_id: JournalId,
-    records: Vec<Framed>,
-) -> Result<(Cursor, bool), Fault<IngestError>> {
+async fn take(tx: &mut Tx, journal_id: JournalId, records: Vec<Framed>) -> Result<Taken, Fault<IngestError>> {
     let known = cursor(tx.connection(), journal_id).await?;
     let (decoded, after) = continued(journal_id, known, records).map_err(Fault::Refused)?;
     if after == known {
-        return Ok((known, false));
+        return Ok(Taken { cursor: known, freed: false, traced: Vec::new() });
     }
     let mut batch = Batch::load(tx, journal_id, &decoded).await?;
     for (seq, record) in decoded {
@@ -84,7 +92,7 @@ async fn take(
         .execute(c)
         .await?;
     });
-    Ok((after, batch.freed))
+    Ok(Taken { cursor: after, freed: batch.freed, traced: batch.traced })
 }
 
 /// The records after `known` that the ledger acts upon, decoded, and where the cursor stands after all of them. Those
@@ -123,6 +131,20 @@ fn continued(
     Ok((decoded, cursor))
 }
 
+/// From here on the spans of a call are charges.
+const CHARGE: u32 = 1 << 31;
+
+/// A charge that belongs to a trace that is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// What was charged.
+    pub call: CallPart,
+    /// The call's span.
+    pub parent: TraceContext,
+    /// The charge's own.
+    pub own: TraceContext,
+}
+
 /// The accounts that a batch of records touches, as they are while it is decided record by record.
 struct Batch {
     journal_id: JournalId,
@@ -134,6 +156,7 @@ struct Batch {
     unknown: Vec<LeaseId>,
     /// Whether quota came home.
     freed: bool,
+    traced: Vec<Charged>,
 }
 
 impl Batch {
@@ -144,7 +167,7 @@ impl Batch {
         let ends: Vec<CallPart> = records.iter().filter_map(|(_, record)| end_of(record)).collect();
         let ended = ended(tx.connection(), &ends).await?;
         let (new_ends, appends, unknown) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { journal_id, accounts, ended, new_ends, appends, unknown, freed: false })
+        Ok(Self { journal_id, accounts, ended, new_ends, appends, unknown, freed: false, traced: Vec::new() })
     }
 
     fn record(&mut self, seq: u64, record: Record) -> Result<(), StoreError> {
@@ -183,11 +206,26 @@ impl Batch {
         let stream = payer
             .filter(|id| self.accounts.get(id).is_some_and(Account::is_open))
             .unwrap_or(AccountId::SUSPENSE);
+        let trace = settlement.facts.trace.map(|context| self.traced(call, context));
         let event = deduct(settlement, self.journal_id, seq, |id| self.accounts.get(&id));
         if mutant::is(Mutant::LateDropped) && is_late(&event) {
             return Ok(());
         }
-        self.happened(stream, &event)
+        self.happened(stream, &event)?;
+        if let Some(append) = self.appends.last_mut() {
+            append.trace = trace;
+        }
+        Ok(())
+    }
+
+    /// The span of a charge: another one for each part of a call. Spans of attempts have the low numbers.
+    fn traced(&mut self, call: CallPart, context: TraceContext) -> TraceContext {
+        if !context.is_sampled() {
+            return context;
+        }
+        let own = context.child(CHARGE.saturating_add(call.part));
+        self.traced.push(Charged { call, parent: context, own });
+        own
     }
 
     /// A lease that is not known (any more) has nothing to give back.

@@ -38,7 +38,8 @@ pub(super) async fn open(
     let BudgetWindowEvent::Opened { window, .. } = &opened;
     let stream = stream_name(Budget::KIND, &format!("{budget_id}:{window}"));
     let events = vec![NewEvent::of(&opened)?];
-    tx.append(vec![StreamAppend { log: Log::Ledger, stream, expected: Some(0), events }]).await?;
+    tx.append(vec![StreamAppend { log: Log::Ledger, stream, expected: Some(0), events, trace: None }])
+        .await?;
     Ok(())
 }
 

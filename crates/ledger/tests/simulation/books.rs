@@ -140,7 +140,7 @@ impl Books {
         let set =
             PriceListEvent::Set { model: model()?, version: 1, price: Box::new((*pinned().price).clone()) };
         let (stream, events) = (stream_name(PriceList::KIND, LIST_ID), vec![NewEvent::of(&set)?]);
-        let append = StreamAppend { log: Log::Control, stream, expected: None, events };
+        let append = StreamAppend { log: Log::Control, stream, expected: None, events, trace: None };
         let set = self.log.transact(Metadata::default(), move |tx| {
             Box::pin(async move { Ok(tx.append(vec![append]).await?) })
         });

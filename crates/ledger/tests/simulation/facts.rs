@@ -92,6 +92,7 @@ pub(crate) fn facts(ids: Ids, call: CallPart, accounts: &[AccountId]) -> Checked
         input_tokens: INPUT,
         reserved: Nanos::ZERO,
         extensions: Vec::new(),
+        trace: None,
         started_at: domain::TimeStamp::default(),
     })
 }

@@ -39,7 +39,7 @@ async fn a_token_is_found_by_the_hash_of_the_key_that_it_has_now() {
     let directory = house.directory().await;
     let found = directory.token(&[0xa1; 32]).unwrap();
     assert_eq!((found.token_id, found.user_id), (token_id(1), user_id(1)));
-    assert_eq!(found.networks.as_deref(), Some([Network::parse("10.0.0.0/8").unwrap()].as_slice()));
+    assert_eq!(found.rules().networks.as_deref(), Some([Network::parse("10.0.0.0/8").unwrap()].as_slice()));
 
     let id = token_id(1).to_string();
     ask::<ApiToken>(&house, &directory, &id, ApiTokenCommand::Rotate(hashed(0xb1))).await;

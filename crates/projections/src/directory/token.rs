@@ -15,7 +15,7 @@ use domain::{
 use crate::tokens::{TokenRow, TokenState};
 
 /// A token that was not revoked, read once so that no call has to. There may be a million of them: what people call it
-/// is left to the table.
+/// is left to the table, and what few have takes room only where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenEntry {
     /// Names it.
@@ -24,6 +24,17 @@ pub struct TokenEntry {
     pub user_id: UserId,
     /// Who pays.
     pub account_id: AccountId,
+    /// Whether it admits calls.
+    pub state: TokenState,
+    /// The hash of the key that it has now; none where the text is no SHA-256, which then matches no key.
+    sha256: Option<[u8; 32]>,
+    /// None where nothing is restricted.
+    rules: Option<Box<TokenRules>>,
+}
+
+/// What a token is restricted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRules {
     /// The account that limits this token, where it has a quota of its own.
     pub limit_account_id: Option<AccountId>,
     /// What it may ask for; absent means anything.
@@ -36,15 +47,33 @@ pub struct TokenEntry {
     pub group: Option<GroupName>,
     /// The most that it may ask for.
     pub limits: CallLimits,
-    /// Whether it admits calls.
-    pub state: TokenState,
-    /// The hash of the key that it has now; none where the text is no SHA-256, which then matches no key.
-    sha256: Option<[u8; 32]>,
 }
+
+static NO_RULES: TokenRules = TokenRules {
+    limit_account_id: None,
+    models: None,
+    networks: None,
+    expires_at: None,
+    group: None,
+    limits: CallLimits::NONE,
+};
 
 impl From<&TokenRow> for TokenEntry {
     fn from(row: &TokenRow) -> Self {
-        let spec = &row.spec;
+        let rules = TokenRules::from(&row.spec);
+        Self {
+            token_id: row.token_id,
+            user_id: row.spec.user_id,
+            account_id: row.spec.account_id,
+            state: row.state,
+            sha256: sha256(&row.key),
+            rules: (rules != NO_RULES).then(|| Box::new(rules)),
+        }
+    }
+}
+
+impl From<&ApiTokenSpec> for TokenRules {
+    fn from(spec: &ApiTokenSpec) -> Self {
         // What is no network admits nobody; the decision let none in.
         let networks = |listed: &BTreeSet<String>| {
             let mut networks: Vec<Network> = listed.iter().filter_map(|text| Network::parse(text)).collect();
@@ -52,22 +81,22 @@ impl From<&TokenRow> for TokenEntry {
             networks.into()
         };
         Self {
-            token_id: row.token_id,
-            user_id: spec.user_id,
-            account_id: spec.account_id,
             limit_account_id: spec.limit_account_id,
             models: spec.models.clone().map(Arc::new),
             networks: spec.allowed_ips.as_ref().map(networks),
             expires_at: spec.expires_at,
             group: spec.group.clone(),
             limits: spec.limits.unwrap_or(CallLimits::NONE),
-            state: row.state,
-            sha256: sha256(&row.key),
         }
     }
 }
 
 impl TokenEntry {
+    /// What it is restricted to.
+    pub fn rules(&self) -> &TokenRules {
+        self.rules.as_deref().unwrap_or(&NO_RULES)
+    }
+
     /// The hash of the key that it has now.
     pub(super) const fn sha256(&self) -> Option<&[u8; 32]> {
         self.sha256.as_ref()
@@ -76,16 +105,17 @@ impl TokenEntry {
     /// The row that says the same, for the next event to change. Names are not among it.
     pub(crate) fn row(&self) -> TokenRow {
         let written = |networks: &[Network]| networks.iter().map(ToString::to_string).collect();
+        let rules = self.rules();
         let spec = ApiTokenSpec {
             name: String::new(),
             user_id: self.user_id,
             account_id: self.account_id,
-            limit_account_id: self.limit_account_id,
-            models: self.models.as_deref().cloned(),
-            allowed_ips: self.networks.as_deref().map(written),
-            expires_at: self.expires_at,
-            group: self.group.clone(),
-            limits: (!self.limits.is_none()).then_some(self.limits),
+            limit_account_id: rules.limit_account_id,
+            models: rules.models.as_deref().cloned(),
+            allowed_ips: rules.networks.as_deref().map(written),
+            expires_at: rules.expires_at,
+            group: rules.group.clone(),
+            limits: (!rules.limits.is_none()).then_some(rules.limits),
         };
         let sha256 = self.sha256.map(hex::encode).unwrap_or_default();
         let key = HashedKey { sha256, hint: String::new() };

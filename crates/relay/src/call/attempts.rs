@@ -59,19 +59,25 @@ impl Relay {
             let Some(Next { choice, permit, admission }) = self.next(&mut picker, plan, &mut resting) else {
                 break;
             };
-            let request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
+            let mut request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
             call.goes_through(admission);
             call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
+            call.asks(&choice, request.headers_mut());
             let error = match self.attempt(&choice, request, plan, deadline).await {
-                Ok(brought) => return Ok(answered(brought, permit, &choice)),
+                Ok(brought) => {
+                    call.answered();
+                    return Ok(answered(brought, permit, &choice));
+                }
                 Err(error) => error,
             };
             // Cut short by the call's own end, it may have been about to answer.
             permit.failed(error.fault().filter(|_| Instant::now() < deadline));
+            let (call_id, trace_id) = call.names();
             tracing::warn!(
-                channel.id = %choice.route.channel_id, key.id = %choice.key().key_id, %error, "an attempt failed"
+                %call_id, trace_id, channel.id = %choice.route.channel_id, key.id = %choice.key().key_id, %error,
+                "an attempt failed"
             );
-            call.attempt_ended(error.outcome());
+            call.attempt_failed(error.outcome(), error.kind());
             call.goes_through(Admission::unlimited());
             match error.verdict() {
                 Verdict::GiveUp => return Err(unanswered(call, error.into())),

@@ -109,6 +109,7 @@ impl Plan {
             input_tokens: self.estimate.input_tokens,
             reserved: Nanos::ZERO,
             extensions: Vec::new(),
+            trace: None,
             started_at,
         }
     }

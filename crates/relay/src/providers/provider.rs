@@ -1,6 +1,6 @@
 //! One entry of the catalogue.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{HeaderName, HeaderValue, Uri};
 use serde::{Deserialize, Deserializer};
@@ -26,6 +26,9 @@ pub struct Provider {
     pub(crate) cancel_stops_billing: bool,
     #[serde(default)]
     pub(crate) transport: Transport,
+    /// What the conventions of telemetry call it.
+    #[serde(default)]
+    telemetry_name: Arc<str>,
 }
 
 /// Where the credential goes.
@@ -74,6 +77,18 @@ pub(crate) enum Transport {
 }
 
 impl Provider {
+    pub(crate) fn telemetry_name(&self) -> Arc<str> {
+        Arc::clone(&self.telemetry_name)
+    }
+
+    /// The same, which the conventions of telemetry call like the catalogue does, where it says nothing else.
+    pub(super) fn named(mut self, id: &str) -> Self {
+        if self.telemetry_name.is_empty() {
+            self.telemetry_name = id.into();
+        }
+        self
+    }
+
     /// Whether a channel has to say where the provider is.
     pub fn needs_base_url(&self) -> bool {
         self.base_url.is_none() && self.transport == Transport::Http

@@ -7,7 +7,7 @@ use super::{
     provider::{USAGE, completion, send, status, stream_head},
     rig::{CALL, Rig, WHOLE, route, text},
 };
-use crate::{CallError, CallerLimits, Format, RelayConfig, Retry};
+use crate::{CallError, CallerLimits, Format, Incoming, RelayConfig, Retry};
 
 const EMBEDDING: &str = r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.25,-1e-3]}],
     "model":"up","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
@@ -82,7 +82,7 @@ async fn a_limited_caller_is_told_what_is_left_and_pays_nothing_for_what_is_refu
     };
     caller.limits = CallerLimits { token, user: CallLimits::NONE };
     let body = Bytes::from_static(WHOLE.as_bytes());
-    let call = || rig.relay.call(Format::OpenaiChat, CALL, caller.clone(), body.clone());
+    let call = || rig.relay.call(Format::OpenaiChat, CALL, caller.clone(), body.clone(), Incoming::default());
     let answer = call().await.unwrap();
     assert_eq!(answer.headers["x-ratelimit-remaining-requests"], "0");
     assert_eq!(

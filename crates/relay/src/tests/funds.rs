@@ -12,7 +12,7 @@ use super::{
     provider::{Act, DONE, FINISH, delta, send, stream_head},
     rig::{CALL, RESERVE_STREAM, Rig, STREAM, text},
 };
-use crate::{Answer, Format, ReserveError, Tenure};
+use crate::{Answer, Format, Incoming, ReserveError, Tenure};
 
 /// What is asked for: what 256 tokens cost, beyond the ten that were used without cover.
 const EXTEND: &str = "extend 2660 at least 2660";
@@ -234,7 +234,7 @@ async fn a_call_in_parts_is_counted_as_a_whole_against_its_callers_limits() {
     let mut caller = Rig::caller();
     caller.limits.token.tokens_per_minute = NonZeroU32::new(150);
     let body = Bytes::from_static(STREAM.as_bytes());
-    let call = || rig.relay.call(Format::OpenaiChat, CALL, caller.clone(), body.clone());
+    let call = || rig.relay.call(Format::OpenaiChat, CALL, caller.clone(), body.clone(), Incoming::default());
     let mut answer = call().await.unwrap();
     go.notify_one();
     until_told(&rig, &mut answer, "settle").await;

@@ -7,7 +7,7 @@ use super::{
     provider::{USAGE, completion, status},
     rig::{BUDGET, CALL, RESERVE_WHOLE, Rig, WHOLE, model},
 };
-use crate::{CallError, Format, ReserveError, Retry, Spent};
+use crate::{CallError, Format, Incoming, ReserveError, Retry, Spent};
 
 #[tokio::test]
 async fn what_cannot_be_relayed_is_refused_before_any_money_is_set_aside() {
@@ -41,7 +41,13 @@ async fn a_model_that_the_token_may_not_use_looks_like_none() {
     let rig = Rig::new(Vec::new()).await;
     let mut caller = Rig::caller();
     caller.models = Some(Arc::new([model("other")].into()));
-    let chat = rig.relay.call(Format::OpenaiChat, CALL, caller, Bytes::from_static(WHOLE.as_bytes()));
+    let chat = rig.relay.call(
+        Format::OpenaiChat,
+        CALL,
+        caller,
+        Bytes::from_static(WHOLE.as_bytes()),
+        Incoming::default(),
+    );
     assert!(matches!(chat.await.unwrap_err(), CallError::ModelNotFound(_)));
 }
 

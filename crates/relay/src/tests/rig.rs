@@ -27,15 +27,25 @@ use uuid::Uuid;
 
 use super::provider::{Act, Provider};
 use crate::{
-    Answer, CallError, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Durable, Format, Ledger,
-    LedgerError, Ports, Priced, Providers, Relay, RelayConfig, ReserveError, Route, RouteKey, RouteTable,
-    Tenure,
+    Answer, CallError, CallReport, Caller, CallerLimits, ChannelKeeper, Clock, Directory, Durable, Format,
+    Incoming, Ledger, LedgerError, Observer, Ports, Priced, Providers, Relay, RelayConfig, ReserveError,
+    Route, RouteKey, RouteTable, Tenure,
 };
 
 pub(super) const CALL: CallId = CallId(Uuid::from_u128(7));
 /// What binds every call.
 pub(super) const BUDGET: Binding =
     Binding { budget_id: BudgetId(Uuid::from_u128(5)), holder: HolderKind::Token, period: Period::Day };
+
+/// What came of calls.
+#[derive(Default)]
+pub(super) struct Reports(pub(super) Mutex<Vec<CallReport>>);
+
+impl Observer for Reports {
+    fn ended(&self, report: CallReport) {
+        self.0.lock().push(report);
+    }
+}
 
 /// Records in words what it is told.
 pub(super) struct Recorder {
@@ -200,6 +210,7 @@ pub(super) fn facts(reserved: u64) -> CallFacts {
         input_tokens: 11,
         reserved: Nanos::new(reserved).unwrap(),
         extensions: Vec::new(),
+        trace: None,
         started_at: TimeStamp::default(),
     }
 }
@@ -264,6 +275,7 @@ pub(super) struct Rig {
     pub(super) tasks: TaskTracker,
     pub(super) boot_ms: Arc<AtomicU64>,
     pub(super) notes: Arc<Notes>,
+    pub(super) reports: Arc<Reports>,
     /// What the settings say.
     pub(super) rules: Arc<Mutex<CallRules>>,
 }
@@ -315,6 +327,7 @@ impl Rig {
         let table = Arc::new(RouteTable::new(routes(&provider)));
         let (ledger, tasks) = (Arc::new(Recorder::default()), TaskTracker::new());
         let (boot_ms, notes) = (Arc::new(AtomicU64::new(1_000_000)), Arc::new(Notes::default()));
+        let reports = Arc::new(Reports::default());
         let rules = Arc::<Mutex<CallRules>>::default();
         let still = Arc::new(Still(table, Arc::clone(&boot_ms), Arc::clone(&rules)));
         let ports = Ports {
@@ -322,9 +335,10 @@ impl Rig {
             directory: Arc::clone(&still) as Arc<dyn Directory>,
             clock: still,
             keeper: Arc::clone(&notes) as Arc<dyn ChannelKeeper>,
+            observer: Arc::clone(&reports) as Arc<dyn Observer>,
         };
         let relay = Relay::new(ports, config, tasks.clone()).unwrap();
-        Self { relay, ledger, provider, tasks, boot_ms, notes, rules }
+        Self { relay, ledger, provider, tasks, boot_ms, notes, reports, rules }
     }
 
     pub(super) fn caller() -> Caller {
@@ -345,7 +359,7 @@ impl Rig {
 
     pub(super) async fn call(&self, format: Format, body: &str) -> Result<Answer, CallError> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        self.relay.call(format, CALL, Self::caller(), body).await
+        self.relay.call(format, CALL, Self::caller(), body, Incoming::default()).await
     }
 
     /// The client's answer in full.

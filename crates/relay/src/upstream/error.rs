@@ -7,7 +7,7 @@ use http::StatusCode;
 use thiserror::Error;
 use wire::openai_chat::{AnswerError, StreamError};
 
-use crate::health::Fault;
+use crate::{ErrorType, health::Fault};
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -83,6 +83,22 @@ impl UpstreamError {
             | Self::Answer(_)
             | Self::Stream(_)
             | Self::TooLong { .. } => Verdict::TryElsewhere,
+        }
+    }
+
+    /// The kind of it, of which there are few.
+    pub(crate) fn kind(&self) -> ErrorType {
+        match self {
+            Self::Unreachable(_) => "unreachable".into(),
+            Self::Broken(_) => "broken".into(),
+            Self::TimedOut => "timeout".into(),
+            Self::Answer(_) | Self::Stream(_) => "unreadable".into(),
+            Self::TooLong { .. } => "too_long".into(),
+            Self::Rejected { status, .. }
+            | Self::KeyRefused { status }
+            | Self::Elsewhere { status }
+            | Self::RateLimited { status, .. }
+            | Self::Failed { status, .. } => status.as_u16().to_string().into(),
         }
     }
 

@@ -63,5 +63,8 @@ settings! {
     drain_timeout_ms: "30000", "how long open calls may take after the process was asked to end";
     relay_threads: "one per core", "how many threads carry calls";
     cors_origins: "none", "web pages of others that may ask, such as `https://app.example`, with commas between them; `*` is every page";
+    otlp_endpoint: "none", "where an OpenTelemetry collector takes traces, metrics and logs (OTLP over HTTP), such as `http://collector:4318` ([telemetry](telemetry.md)). Without it none are sent";
+    otlp_headers: "none", "what is sent with them, `name=value` with commas between them: it may be a credential";
+    trace_samples_per_million: "10000", "how many calls of a million are traced, of those whose clients send no `traceparent`; where one is sent, it decides";
     metrics_key: "none", "what whoever reads `/metrics` must show as bearer token, 16 characters or more; without it anyone who reaches the port may read them";
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
+use domain::trace::Sampling;
 use eventlog::{
     Clock, EventLog, Sealer,
     bus::{Nats, Publisher, Standings},
 };
-use ledger::{Bank, BankOptions, Unheard};
+use ledger::{Bank, BankOptions, ChargeObserver, Unheard};
 use projections::{Calls, Directory, redis::RedisProjector};
-use relay::{ChannelKeeper, Ports, Providers, Relay, RelayConfig};
+use relay::{ChannelKeeper, Observer, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{log_options, redis, work::Work};
@@ -22,6 +23,7 @@ use crate::{
     keeper::Keeper,
     metrics::{History, NodeMetrics},
     ports::{Board, NodeLedger, ReadModels, WithTheLog},
+    telemetry::{CallMeter, Telemetry},
 };
 
 /// How far the clocks of machines may be apart, in milliseconds.
@@ -42,6 +44,7 @@ pub(crate) struct Parts {
     /// The read models at a Redis server, where there is one.
     models: Option<Arc<RedisProjector>>,
     ends: Ends,
+    meter: Arc<CallMeter>,
 }
 
 /// What comes to its end by itself when nothing else of this is left: one after the other.
@@ -55,13 +58,13 @@ impl Parts {
         config: &Config,
         data_dir: &DataDir,
         sealer: Sealer,
-        ledger: &Handle,
-        control: &Handle,
+        telemetry: &Telemetry,
+        [ledger, control]: [&Handle; 2],
     ) -> anyhow::Result<Self> {
         let providers = Arc::new(providers(config)?);
         let (log, appender) = EventLog::open(data_dir.database(config)?, log_options(sealer.clone())).await?;
         let appender = ledger.spawn(appender.run());
-        let bank = Bank::open(log.clone(), bank_options(config)).await?;
+        let bank = Bank::open(log.clone(), bank_options(config, telemetry)).await?;
         let directory = Directory::load(&log).await?;
         let port = Arc::new(bank.clone());
         let work = Work::begin(config, data_dir, port, Unheard::Fails, ledger).await?;
@@ -75,14 +78,14 @@ impl Parts {
         let (keeper, reports) = Keeper::new();
         let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
         work.follow(control, reports.keep(log.clone()));
-        let relay =
-            Relay::new(ports(&work, models, Arc::clone(&keeper)), relay_config(config), work.tasks.clone())?;
+        let ports = ports(&work, models, Arc::clone(&keeper), telemetry);
+        let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
         if config.role != Role::Control {
             count_together(config, &relay, log.sealer().clone(), &work, control)?;
         }
         let models = redis::project(config, &log, &work, control)?;
-        let ends = Ends { appender, publisher };
-        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, models, ends })
+        let (ends, meter) = (Ends { appender, publisher }, Arc::clone(&telemetry.meter));
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, models, ends, meter })
     }
 
     pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
@@ -108,6 +111,7 @@ impl Parts {
                 relay: Arc::clone(&self.relay),
                 history: Some(history),
                 freshness: None,
+                meter: Arc::clone(&self.meter),
             })),
             metrics_key: config.metrics_key.clone(),
             cors_origins: config.cors_origins.clone(),
@@ -166,12 +170,18 @@ pub(super) async fn nats(config: &Config, sealer: &Sealer) -> anyhow::Result<Opt
     Ok(Some(Nats::connect(urls, sealer.clone()).await.context("nats_url")?))
 }
 
-pub(super) fn ports(work: &Work, models: ReadModels, keeper: Arc<dyn ChannelKeeper>) -> Ports {
+pub(super) fn ports(
+    work: &Work,
+    models: ReadModels,
+    keeper: Arc<dyn ChannelKeeper>,
+    telemetry: &Telemetry,
+) -> Ports {
     Ports {
         ledger: Arc::new(NodeLedger(Arc::clone(&work.node))),
         directory: Arc::new(models),
         clock: Arc::new(Machine),
         keeper,
+        observer: Arc::clone(&telemetry.meter) as Arc<dyn Observer>,
     }
 }
 
@@ -183,9 +193,14 @@ pub(crate) fn providers(config: &Config) -> anyhow::Result<Providers> {
 }
 
 /// What is reclaimed has outlived the longest call.
-fn bank_options(config: &Config) -> BankOptions {
+fn bank_options(config: &Config, telemetry: &Telemetry) -> BankOptions {
     let grace_ms = config.total_timeout_ms.saturating_add(DRIFT_MS);
-    BankOptions { grace_ms, lease_ttl_ms: config.lease_ttl_ms, ..BankOptions::new(Arc::new(Machine)) }
+    BankOptions {
+        grace_ms,
+        lease_ttl_ms: config.lease_ttl_ms,
+        observer: Some(Arc::clone(&telemetry.meter) as Arc<dyn ChargeObserver>),
+        ..BankOptions::new(Arc::new(Machine))
+    }
 }
 
 pub(super) fn relay_config(config: &Config) -> RelayConfig {
@@ -193,6 +208,10 @@ pub(super) fn relay_config(config: &Config) -> RelayConfig {
         first_byte_timeout_ms: config.first_byte_timeout_ms,
         idle_timeout_ms: config.idle_timeout_ms,
         total_timeout_ms: config.total_timeout_ms,
+        sampling: match &config.otlp {
+            Some(_) => Sampling::per_million(config.trace_samples_per_million),
+            None => Sampling::NONE,
+        },
         ..RelayConfig::default()
     }
 }

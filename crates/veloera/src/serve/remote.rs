@@ -31,6 +31,7 @@ use crate::{
     metrics::NodeMetrics,
     ports::{Heard, ReadModels},
     replica::DirectoryReplica,
+    telemetry::Telemetry,
 };
 
 /// How long to wait for a control node that does not answer, at a start that needs one.
@@ -54,8 +55,8 @@ impl RemoteParts {
         urls: &ControlUrls,
         data_dir: &DataDir,
         sealer: Sealer,
-        ledger: &Handle,
-        control: &Handle,
+        telemetry: &Telemetry,
+        [ledger, control]: [&Handle; 2],
     ) -> anyhow::Result<Self> {
         let providers = Arc::new(providers(config)?);
         let nodes = control_nodes(urls, data_dir, sealer.clone())?;
@@ -88,10 +89,10 @@ impl RemoteParts {
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer.clone());
         let (keeper, reports) = Keeper::new();
         work.follow(control, reports.tell(nodes));
-        let relay =
-            Relay::new(ports(&work, models, Arc::new(keeper)), relay_config(config), work.tasks.clone())?;
+        let ports = ports(&work, models, Arc::new(keeper), telemetry);
+        let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
         count_together(config, &relay, sealer, &work, control)?;
-        let edge = edge(config, &work, directory, relay, &freshness);
+        let edge = edge(config, &work, directory, relay, &freshness, telemetry);
         Ok(Self { work, edge, shelf, replica, freshness })
     }
 
@@ -109,6 +110,7 @@ fn edge(
     directory: Arc<Directory>,
     relay: Arc<Relay>,
     freshness: &Arc<Freshness>,
+    telemetry: &Telemetry,
 ) -> Arc<ClientEdge> {
     let (node, freshness) = (&work.node, Arc::clone(freshness));
     Arc::new(ClientEdge {
@@ -124,6 +126,7 @@ fn edge(
             relay: Arc::clone(&relay),
             history: None,
             freshness: Some(freshness),
+            meter: Arc::clone(&telemetry.meter),
         })),
         directory,
         relay,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::ClientEdge;
 use ledger::{LedgerPort, Node, NodeError, NodeOptions, Unheard};
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -10,6 +11,7 @@ use crate::{
     config::Config,
     data_dir::DataDir,
     environment::{Machine, boot_id},
+    telemetry::Telemetry,
 };
 
 /// The node's side of the ledger, and everything that is to be ended in order.
@@ -51,6 +53,16 @@ impl Work {
         work.follow(ledger, Arc::clone(&node).heed());
         work.follow(ledger, node.answer_recalls());
         Ok(work)
+    }
+
+    /// Has calls counted, and telemetry sent where there is a collector, until every call has ended.
+    pub(super) fn export(&self, telemetry: &Telemetry, config: &Config, edge: &Arc<ClientEdge>, on: &Handle) {
+        self.follow(on, Arc::clone(&telemetry.meter).run());
+        let edge = Arc::clone(edge);
+        if let Some(exporter) = telemetry.exporter(config, move || edge.metrics.text().ok()) {
+            let stop = self.followers_stop.clone().cancelled_owned();
+            self.followers.spawn_on(exporter.run(stop), on);
+        }
     }
 
     /// Has `following` run until every call has ended.

@@ -1,6 +1,6 @@
 //! What NATS adds: it may be away, be wiped, be filled by somebody else.
 
-use domain::Log::Control;
+use domain::{Log::Control, trace::TraceContext};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 
@@ -60,6 +60,33 @@ async fn what_is_appended_while_the_server_is_away_is_told_when_it_is_back() {
     assert_eq!(away.oldest_at, Some(published.bench.all(Control).await[3].recorded_at));
     server.restart().await;
     assert_eq!(positions(&hear(&mut heard, &published.bench, 2).await), [4, 5]);
+}
+
+#[tokio::test]
+async fn whoever_listens_may_go_on_with_the_trace_of_an_event() {
+    let server = servers::Nats::start().await;
+    let mut published = Published::to(&server).await;
+    let span = |flags: u8| {
+        TraceContext::read(format!("00-{}-{}-0{flags}", "a1".repeat(16), "b2".repeat(8)).as_bytes())
+    };
+    for trace in [None, span(0), span(1)] {
+        append(&published.bench.log, vec![StreamAppend { trace, ..noted(Control, "note:1") }]).await.unwrap();
+    }
+    published.until(|standing| standing.published == Some(3)).await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let name = context.stream_names().map(Result::unwrap).collect::<Vec<_>>().await;
+    let control = name.iter().find(|name| name.to_lowercase().contains("control")).unwrap();
+    let stream = context.get_stream(control).await.unwrap();
+    let first = stream.cached_info().state.first_sequence;
+    let mut said = Vec::new();
+    for sequence in first..first + 3 {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        said.push(message.headers.get("traceparent").map(ToString::to_string));
+    }
+    assert_eq!(said, [None, None, span(1).map(|context| context.to_string())]);
+    let metadata = &published.bench.all(Control).await[1].metadata;
+    assert!(metadata.contains(&"a1".repeat(16)), "the trace is known though nobody records it: {metadata}");
 }
 
 #[tokio::test]

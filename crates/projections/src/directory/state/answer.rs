@@ -83,7 +83,7 @@ impl State {
 
     pub(in super::super) fn members(&self, group: &GroupName) -> usize {
         let users = self.users.values().filter(|row| row.group == *group).count();
-        let tokens = self.tokens.values().filter(|row| row.group.as_ref() == Some(group)).count();
+        let tokens = self.tokens.values().filter(|row| row.rules().group.as_ref() == Some(group)).count();
         users + tokens
     }
 

@@ -1,0 +1,103 @@
+//! Calls that have ended, on their way from the threads that carry them to what counts them and draws their traces.
+//!
+//! Whoever carries a call puts its report into a queue and goes on: nobody is woken, nothing is allocated. The queue is
+//! emptied every quarter of a second, and whenever somebody asks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use ledger::{ChargeObserver, Charged};
+use parking_lot::Mutex;
+use relay::{CallReport, Observer};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Outbox, genai::GenAi, nanos, spans};
+use crate::environment::Machine;
+
+/// The most calls that wait to be counted.
+const WAITING_MAX: usize = 8_192;
+const COUNT_EVERY: Duration = Duration::from_millis(250);
+
+/// Counts calls, and draws those that are recorded.
+pub(crate) struct CallMeter {
+    ended: SyncSender<CallReport>,
+    counted: Mutex<Counted>,
+    missed: AtomicU64,
+    outbox: Option<Arc<Outbox>>,
+}
+
+struct Counted {
+    ended: Receiver<CallReport>,
+    totals: GenAi,
+}
+
+impl std::fmt::Debug for CallMeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallMeter").finish_non_exhaustive()
+    }
+}
+
+impl CallMeter {
+    pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
+        let (ended, waiting) = sync_channel(WAITING_MAX);
+        let counted = Mutex::new(Counted { ended: waiting, totals: GenAi::default() });
+        Self { ended, counted, missed: AtomicU64::new(0), outbox }
+    }
+
+    /// Counts what has ended every now and then, so that the queue has room.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut beat = interval(COUNT_EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            self.count(|_| ());
+        }
+    }
+
+    /// Counts what has ended until now, and looks at all of it.
+    pub(crate) fn count<T>(&self, look: impl FnOnce(&GenAi) -> T) -> T {
+        let mut counted = self.counted.lock();
+        let Counted { ended, totals } = &mut *counted;
+        for report in ended.try_iter().take(WAITING_MAX) {
+            if let Some(outbox) = &self.outbox {
+                spans::of(&report, |span| outbox.spans.put(span));
+            }
+            totals.take(report);
+        }
+        look(totals)
+    }
+
+    /// How many calls were not counted: there was no room.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// What waits to be sent, where there is a collector.
+    pub(crate) fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.as_deref()
+    }
+}
+
+impl Observer for CallMeter {
+    fn ended(&self, report: CallReport) {
+        if self.ended.try_send(report).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl ChargeObserver for CallMeter {
+    fn charged(&self, charged: &[Charged], took: Duration) {
+        let Some(outbox) = &self.outbox else { return };
+        let now = nanos(Machine::now());
+        for charge in charged {
+            outbox.spans.put(spans::of_charge(charge, now, took));
+        }
+    }
+}

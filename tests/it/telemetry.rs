@@ -1,0 +1,201 @@
+//! One trace from the client to the charge, what a collector is sent, and that none is needed.
+
+use http::HeaderValue;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
+use serde_json::{Value, json};
+use tests::{
+    ApiClient, Collector, Launch, Received, Reply, World,
+    client::{chat, streamed_chat},
+    collector::attribute,
+    price::MODEL,
+    provider::Answer,
+    wait,
+    world::SEEN_MAX,
+};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
+
+fn answer(_: &Received) -> Reply {
+    Reply::Answer(Answer::words(3, 20, 3))
+}
+
+fn sampled() -> String {
+    format!("00-{TRACE}-{SPAN}-01")
+}
+
+async fn traced(api: &ApiClient, parent: &str, body: &Value) {
+    let answer = api.chat_in_trace(parent, body).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+fn header(received: &Received, name: &str) -> Option<String> {
+    received.headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap().to_owned())
+}
+
+/// The metadata of the only charge.
+async fn charged(world: &World) -> Value {
+    world.charges(1).await;
+    let events = world.admin().list("/events?log=ledger&type=quota_deducted").await;
+    assert_eq!(events.len(), 1, "{events:#?}");
+    events[0]["metadata"].clone()
+}
+
+fn metric<'m>(metrics: &'m [Metric], name: &str) -> Option<&'m Metric> {
+    metrics.iter().find(|metric| metric.name == name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_trace_leads_from_the_client_through_the_attempt_to_the_charge() {
+    let collector = Collector::start().await;
+    let launch =
+        Launch::default().set("OTLP_ENDPOINT", collector.url()).set("OTLP_HEADERS", "authorization=Bearer x");
+    let world = World::launched(launch, answer).await;
+    traced(&world.api(), &sampled(), &chat(MODEL, "Hello")).await;
+    let metadata = charged(&world).await;
+    assert_eq!(metadata["trace_id"], TRACE);
+
+    let call = collector.span(TRACE, "POST /v1/chat/completions").await;
+    assert_eq!(hex::encode(&call.parent_span_id), SPAN);
+    let attempt = collector.span(TRACE, &format!("chat {MODEL}")).await;
+    assert_eq!(attempt.parent_span_id, call.span_id);
+    let told = header(&world.provider.received()[0], "traceparent").unwrap();
+    assert_eq!(told, format!("00-{TRACE}-{}-01", hex::encode(&attempt.span_id)));
+    let charge = collector.span(TRACE, "quota_deducted").await;
+    assert_eq!(charge.parent_span_id, call.span_id);
+    assert_eq!(metadata["span_id"], hex::encode(&charge.span_id));
+    assert!(call.start_time_unix_nano <= attempt.start_time_unix_nano);
+    assert!(attempt.end_time_unix_nano <= call.end_time_unix_nano);
+    for (key, value) in [
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.provider.name", "openai_compatible"),
+        ("gen_ai.request.model", MODEL),
+        ("gen_ai.usage.input_tokens", "20"),
+        ("gen_ai.usage.output_tokens", "3"),
+        ("gen_ai.usage.prompt_tokens", "20"),
+        ("server.address", "127.0.0.1"),
+    ] {
+        assert_eq!(attribute(&attempt.attributes, key).as_deref(), Some(value), "{key}");
+    }
+    assert_eq!(collector.taken().headers["authorization"], "Bearer x");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_log_lines_reach_the_collector_as_they_are_here() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
+    let world = World::launched(launch, |received| {
+        if received.text() == "fail" {
+            Reply::Status { status: 503, retry_after: None }
+        } else {
+            answer(received)
+        }
+    })
+    .await;
+    traced(&world.api(), &sampled(), &chat(MODEL, "Hello")).await;
+    let stream = world.api().stream(&streamed_chat(MODEL, "Hello")).await.unwrap();
+    assert_eq!(stream.status, 200);
+    let failed = world.api().chat_in_trace(&sampled(), &chat(MODEL, "fail")).await.unwrap();
+    assert_eq!(failed.status, 502);
+
+    let page = world.api().get("/metrics").await.unwrap();
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let of = format!(
+        "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"openai_compatible\",gen_ai_request_model=\"{MODEL}\""
+    );
+    for line in [
+        format!("gen_ai_client_operation_duration_seconds_count{{{of}}} 2"),
+        format!("gen_ai_client_operation_duration_seconds_count{{{of},error_type=\"503\"}} 1"),
+        format!("gen_ai_client_operation_time_to_first_chunk_seconds_count{{{of}}} 1"),
+        format!(
+            "gen_ai_client_inference_usage_input_tokens_total{{{of},gen_ai_token_modality=\"unknown\"}} 40"
+        ),
+        format!("gen_ai_client_token_usage_sum{{{of},gen_ai_token_type=\"output\"}} 6.0"),
+        "veloera_overhead_seconds_count 3".to_owned(),
+    ] {
+        assert!(page.lines().any(|said| said == line), "{line} is not in {page}");
+    }
+    let duration = collector.until("the metrics", |taken| {
+        let overhead = metric(&taken.metrics, "veloera_overhead_seconds")?;
+        let Some(Data::Histogram(histogram)) = &overhead.data else { panic!("{overhead:?}") };
+        (histogram.data_points[0].count == 3)
+            .then(|| metric(&taken.metrics, "gen_ai.client.operation.duration").cloned())?
+    });
+    let duration = duration.await;
+    assert_eq!(duration.unit, "s");
+    let Some(Data::Histogram(histogram)) = &duration.data else { panic!("{duration:?}") };
+    let failed =
+        histogram.data_points.iter().find(|point| attribute(&point.attributes, "error.type").is_some());
+    assert_eq!(failed.unwrap().count, 1);
+    assert_eq!(failed.unwrap().explicit_bounds[..2], [0.01, 0.02]);
+    let trace_id = hex::decode(TRACE).unwrap();
+    let line = collector.until("the log line", |taken| {
+        taken.logs.iter().find(|line| line.trace_id == trace_id && line.severity_text == "WARN").cloned()
+    });
+    assert!(attribute(&line.await.attributes, "call_id").is_some());
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_calls_that_are_not_recorded_the_trace_goes_on_and_no_span_is_sent() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url()).set("TRACE_SAMPLES_PER_MILLION", 0);
+    let world = World::launched(launch, answer).await;
+    let (api, body) = (world.api(), chat(MODEL, "Hello"));
+    let unsampled = format!("00-{TRACE}-{SPAN}-00");
+    traced(&api, &unsampled, &body).await;
+    let metadata = charged(&world).await;
+    assert_eq!((&metadata["trace_id"], &metadata["span_id"]), (&json!(TRACE), &Value::Null));
+    traced(&api, "00-malformed-01", &body).await;
+    api.chat(&body).await.unwrap();
+    let other = TRACE.replace('4', "5");
+    traced(&api, &format!("00-{other}-{SPAN}-01"), &body).await;
+    collector.span(&other, "quota_deducted").await;
+    let spans = collector.taken().spans;
+    assert!(spans.iter().all(|span| hex::encode(&span.trace_id) == other), "{spans:#?}");
+    let told: Vec<_> = world.provider.received().iter().map(|asked| header(asked, "traceparent")).collect();
+    assert_eq!(told[..3], [Some(unsampled), None, None]);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_collector_or_with_one_that_is_gone_calls_go_on() {
+    let gone = Collector::start().await.url();
+    let launch = Launch::default().set("OTLP_ENDPOINT", gone).set("TRACE_SAMPLES_PER_MILLION", 1_000_000);
+    let world = World::launched(launch, answer).await;
+    for _ in 0..10 {
+        assert_eq!(world.api().chat(&chat(MODEL, "Hello")).await.unwrap().status, 200);
+    }
+    world.charges(10).await;
+    wait::until("the loss", SEEN_MAX * 2, async || {
+        let page = world.api().get("/metrics").await.unwrap();
+        let page = String::from_utf8(page.body.to_vec()).unwrap();
+        let lost = page
+            .lines()
+            .find_map(|line| line.strip_prefix("veloera_telemetry_dropped_total{signal=\"logs\"} "))?;
+        (lost.parse::<u64>().unwrap() > 0).then_some(())
+    })
+    .await;
+    world.close().await;
+    // Where nothing is recorded, what a client sends is passed on all the same.
+    let world = World::start(answer).await;
+    traced(&world.api(), &sampled(), &chat(MODEL, "Hello")).await;
+    assert_eq!(header(&world.provider.received()[0], "traceparent"), Some(sampled()));
+    assert_eq!(charged(&world).await["trace_id"], TRACE);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_an_administrator_keeps_its_trace() {
+    let world = World::start(answer).await;
+    let body = json!({
+        "name": "traced", "provider": "echo", "keys": ["sk-a"], "models": [MODEL], "groups": ["default"],
+        "priority": 0, "weight": 1
+    });
+    world.admin().create_in_trace(&sampled(), "/channels", &body).await;
+    let events = world.admin().list("/events?log=control").await;
+    let traced: Vec<_> = events.iter().filter(|event| event["metadata"]["trace_id"] == TRACE).collect();
+    assert_eq!(traced.len(), 1, "{events:#?}");
+    assert_eq!(traced[0]["event_type"], "channel_created");
+}
