@@ -61,7 +61,7 @@ impl Sampling {
                 Some(CallTrace { context: parent, parent: Some(parent), is_recorded: false })
             }
             (Some(per_million), None) => {
-                let among = call_id.0.as_u128() as u64 % MILLION;
+                let among = call_id.0.as_u64_pair().1 % MILLION;
                 let (trace_id, span_id) = (call_id.0.into_bytes(), span_of(call_id));
                 let context = TraceContext { trace_id, span_id, flags: SAMPLED | RANDOM };
                 (among < u64::from(per_million)).then_some(CallTrace {
@@ -76,8 +76,7 @@ impl Sampling {
 
 /// The last eight bytes of a call's id: random, and never all zero.
 fn span_of(call_id: CallId) -> [u8; 8] {
-    let [.., a, b, c, d, e, f, g, h] = call_id.0.into_bytes();
-    [a, b, c, d, e, f, g, h]
+    call_id.0.as_u64_pair().1.to_be_bytes()
 }
 
 impl TraceContext {
@@ -88,12 +87,12 @@ impl TraceContext {
 
     /// The trace, in hexadecimal digits.
     pub fn trace_text(&self) -> String {
-        self.trace_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.to_string()[3..35].to_owned()
     }
 
     /// The span, in hexadecimal digits.
     pub fn span_text(&self) -> String {
-        self.span_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.to_string()[36..52].to_owned()
     }
 
     /// The span.

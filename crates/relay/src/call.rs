@@ -89,7 +89,8 @@ impl Relay {
         let plan = Plan::read(&*self.directory, format, caller, body)?;
         let admission = self.limits.admit(plan.limited(), plan.tokens())?;
         let trace = self.config.sampling.of(call_id, from.parent());
-        let recording = self.recording(begun, call_id, &plan, trace.map(|trace| from.traced(trace)));
+        let recording =
+            self.recording(begun, call_id, &plan, trace.map(|trace| Box::new(from.traced(trace))));
         let (relay, client) = (Arc::clone(self), Client::default());
         let work = {
             let client = client.clone();

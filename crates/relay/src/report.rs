@@ -57,8 +57,8 @@ impl Incoming {
         self.parent
     }
 
-    pub(crate) fn traced(self, trace: CallTrace) -> Box<Traced> {
-        Box::new(Traced { trace, state: self.state })
+    pub(crate) fn traced(self, trace: CallTrace) -> Traced {
+        Traced { trace, state: self.state }
     }
 }
 

@@ -78,5 +78,5 @@ fn issued(number: u128, user_id: UserId, account_id: AccountId) -> StreamAppend 
     let events = events.iter().map(|event| NewEvent::of(event).expect("an event can be written")).collect();
     let id = ApiTokenId(Uuid::from_u128((11 << 64) + number));
     let stream = stream_name(ApiToken::KIND, &id.to_string());
-    StreamAppend { log: Log::Control, stream, expected: Some(0), events }
+    StreamAppend { log: Log::Control, stream, expected: Some(0), events, trace: None }
 }

@@ -52,15 +52,16 @@ fn headers_are_wrong(must: &'static str) -> ConfigError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Text, read};
+    use super::{ConfigError, Otlp, Text};
 
-    fn text(text: &str) -> Option<Text> {
-        Some(Text(text.into()))
+    fn read(endpoint: Option<&str>, headers: Option<&str>) -> Result<Option<Otlp>, ConfigError> {
+        let text = |text: &str| Text(text.into());
+        super::read(endpoint.map(text), headers.map(text))
     }
 
     #[test]
     fn a_collector_is_named_by_its_address_and_what_it_wants_to_see() {
-        let otlp = read(text("http://collector:4318/"), text("authorization=Bearer a=b, x-tenant=1"));
+        let otlp = read(Some("http://collector:4318/"), Some("authorization=Bearer a=b, x-tenant=1"));
         let otlp = otlp.unwrap().unwrap();
         assert_eq!(otlp.endpoint, "http://collector:4318");
         assert_eq!(otlp.headers[0].1, "Bearer a=b");
@@ -72,12 +73,12 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_to_is_refused_and_not_repeated() {
         for (endpoint, headers) in [
-            (text("collector:4318"), None),
-            (text("http://u:secret@collector"), None),
-            (text("http://collector?secret"), None),
-            (text("http://collector"), text("secret")),
-            (text("http://collector"), text("a=b,secret\n=c")),
-            (None, text("a=secret")),
+            (Some("collector:4318"), None),
+            (Some("http://u:secret@collector"), None),
+            (Some("http://collector?secret"), None),
+            (Some("http://collector"), Some("secret")),
+            (Some("http://collector"), Some("a=b,secret\n=c")),
+            (None, Some("a=secret")),
         ] {
             let error = read(endpoint, headers).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

@@ -89,16 +89,21 @@ impl Exporter {
         let spans = self.outbox.spans.take();
         if !spans.is_empty() {
             let count = spans.len();
-            let scope_spans = vec![ScopeSpans { scope: scope(), spans, ..ScopeSpans::default() }];
-            let of = ResourceSpans { resource: self.resource(), scope_spans, ..ResourceSpans::default() };
+            let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, ..ScopeSpans::default() }];
+            let of = ResourceSpans {
+                resource: Some(self.resource.clone()),
+                scope_spans,
+                ..ResourceSpans::default()
+            };
             let sent = self.send("traces", &ExportTraceServiceRequest { resource_spans: vec![of] }).await;
             if sent { self.outbox.spans.sent(count) } else { self.outbox.spans.lost(count) }
         }
         let log_records = self.outbox.logs.take();
         if !log_records.is_empty() {
             let count = log_records.len();
-            let scope_logs = vec![ScopeLogs { scope: scope(), log_records, ..ScopeLogs::default() }];
-            let of = ResourceLogs { resource: self.resource(), scope_logs, ..ResourceLogs::default() };
+            let scope_logs = vec![ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() }];
+            let of =
+                ResourceLogs { resource: Some(self.resource.clone()), scope_logs, ..ResourceLogs::default() };
             let sent = self.send("logs", &ExportLogsServiceRequest { resource_logs: vec![of] }).await;
             if sent { self.outbox.logs.sent(count) } else { self.outbox.logs.lost(count) }
         }
@@ -109,17 +114,17 @@ impl Exporter {
             return;
         }
         let metrics = (self.metrics)();
-        let scope_metrics = vec![ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() }];
-        let of = ResourceMetrics { resource: self.resource(), scope_metrics, ..ResourceMetrics::default() };
+        let scope_metrics = vec![ScopeMetrics { scope: Some(scope()), metrics, ..ScopeMetrics::default() }];
+        let of = ResourceMetrics {
+            resource: Some(self.resource.clone()),
+            scope_metrics,
+            ..ResourceMetrics::default()
+        };
         self.send("metrics", &ExportMetricsServiceRequest { resource_metrics: vec![of] }).await;
     }
 
     fn rests(&self) -> bool {
         self.rests_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    fn resource(&self) -> Option<Resource> {
-        Some(self.resource.clone())
     }
 
     /// Whether the collector has taken it.
@@ -162,7 +167,7 @@ impl Exporter {
     }
 }
 
-fn scope() -> Option<InstrumentationScope> {
+fn scope() -> InstrumentationScope {
     let (name, version) = ("veloera".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    Some(InstrumentationScope { name, version, ..InstrumentationScope::default() })
+    InstrumentationScope { name, version, ..InstrumentationScope::default() }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Span {
     pub(crate) now: u64,
 }
 
-/// Reads an exposition in the text format of OpenMetrics. A line that is none is left out.
+/// Reads an exposition in the text format that Prometheus reads. A line that is none is left out.
 pub(crate) fn read(text: &str, span: Span) -> Vec<Metric> {
     let mut families = Vec::new();
     for line in text.lines() {
@@ -26,7 +26,7 @@ pub(crate) fn read(text: &str, span: Span) -> Vec<Metric> {
             families.push(Family::new(name, help.trim_end_matches('.')));
         } else if let Some(said) = line.strip_prefix("# TYPE ") {
             if let (Some(family), Some((_, kind))) = (families.last_mut(), said.split_once(' ')) {
-                family.kind = kind.to_owned();
+                kind.clone_into(&mut family.kind);
             }
         } else if !line.starts_with('#')
             && let (Some(family), Some(sample)) = (families.last_mut(), Sample::read(line))
@@ -44,10 +44,12 @@ struct Family {
     samples: Vec<Sample>,
 }
 
+type Labels = Vec<(String, String)>;
+
 /// One line.
 struct Sample {
     name: String,
-    labels: Vec<(String, String)>,
+    labels: Labels,
     value: f64,
 }
 
@@ -110,7 +112,7 @@ impl Sample {
 }
 
 /// Up to the closing brace, with what comes after it.
-fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
+fn read_labels(mut rest: &str) -> Option<(Labels, &str)> {
     let mut labels = Vec::new();
     loop {
         rest = rest.trim_start_matches(',');
@@ -126,8 +128,10 @@ fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
                     end = Some(at);
                     break;
                 }
-                (true, 'n') => (escaped, _) = (false, value.push('\n')),
-                (_, other) => (escaped, _) = (false, value.push(other)),
+                (was_escaped, other) => {
+                    escaped = false;
+                    value.push(if was_escaped && other == 'n' { '\n' } else { other });
+                }
             }
         }
         labels.push((name.to_owned(), value));
@@ -137,7 +141,7 @@ fn read_labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
 
 /// The lines of each histogram come one after the other, its buckets each with all that are below.
 fn histograms(family: &str, samples: Vec<Sample>, Span { began, now }: Span) -> Vec<HistogramDataPoint> {
-    let mut points: Vec<(Vec<(String, String)>, HistogramDataPoint, u64)> = Vec::new();
+    let mut points: Vec<(Labels, HistogramDataPoint, u64)> = Vec::new();
     for Sample { name, mut labels, value } in samples {
         let bound = labels.iter().position(|(name, _)| name == "le").map(|at| labels.remove(at).1);
         if points.last().is_none_or(|(of, ..)| *of != labels) {
@@ -169,7 +173,7 @@ fn count(value: f64) -> u64 {
     format!("{value:.0}").parse().unwrap_or(0)
 }
 
-fn attributes(labels: Vec<(String, String)>) -> Vec<KeyValue> {
+fn attributes(labels: Labels) -> Vec<KeyValue> {
     labels.into_iter().map(|(name, value)| text(names::attribute(&name), value)).collect()
 }
 
