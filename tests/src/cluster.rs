@@ -67,7 +67,12 @@ impl Cluster {
 
     /// One more control node on the same database, with the same master key.
     pub async fn another_control(&self) -> Veloera {
-        Veloera::start(topology::control(Launch::default().bare(), &self.database)).await
+        self.another_control_with(|launch| launch).await
+    }
+
+    /// The same, started so.
+    pub async fn another_control_with(&self, change: impl FnOnce(Launch) -> Launch) -> Veloera {
+        Veloera::start(topology::control(change(Launch::default().bare()), &self.database)).await
     }
 
     /// One more relay node, started so.

@@ -10,6 +10,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write;
+
 use bytes::Bytes;
 use eventlog::{Place, Recorded, StoreError};
 use futures_util::future::BoxFuture;
@@ -58,11 +60,11 @@ pub trait Replica: Send + Sync + 'static {
     /// When it is none; what is known stays.
     fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError>;
 
-    /// All that it has come to, and where that is.
+    /// Writes all that it has come to, as it goes, for there may be much of it; says where that is.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn snapshot(&self) -> Result<(Place, Bytes), ReplicaError>;
+    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError>;
 }
 
 /// Why a log is not followed for now.

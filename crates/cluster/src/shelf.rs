@@ -8,7 +8,7 @@ mod tests;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -33,6 +33,8 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(30);
 /// How often it is written down that nothing was missing.
 const REACHED_EVERY: Duration = Duration::from_secs(2);
 const MARK_BYTES: usize = 32;
+/// How much of a file is in memory at once.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Why a file of the shelf is not used.
 #[derive(Debug, Error)]
@@ -91,12 +93,12 @@ impl Shelf {
         }
     }
 
-    /// What the process before this one wrote down, if it did.
+    /// What the process before this one wrote down, if it did: its mark was checked, and it is read as it is needed.
     ///
     /// # Errors
     /// When it cannot be read, or was not written with this master key.
-    pub fn snapshot(&self) -> Result<Option<Vec<u8>>, ShelfError> {
-        self.snapshot.read()
+    pub fn snapshot(&self) -> Result<Option<BufReader<File>>, ShelfError> {
+        self.snapshot.open()
     }
 
     /// When nothing was missing in a snapshot of `place`, on this boot's clock; none where that is not known.
@@ -156,8 +158,7 @@ impl Shelf {
     /// When it cannot be made or written.
     pub fn put(&self, replica: &dyn Replica, freshness: &Freshness) -> Result<(), ShelfError> {
         if *self.place.lock() != Some(replica.place()) {
-            let (place, snapshot) = replica.snapshot()?;
-            self.snapshot.write(&snapshot, Durability::Synced)?;
+            let place = self.snapshot.write(Durability::Synced, |out| replica.write(out))?;
             *self.place.lock() = Some(place);
         }
         self.put_reached(freshness)
@@ -173,7 +174,8 @@ impl Shelf {
         let written = Written { place, boot_id: self.boot_id.clone(), boot_ms: at_ms, wall };
         let text = serde_json::to_vec(&written).map_err(|error| ReplicaError(Box::new(error)))?;
         // It matters while the machine stays up: an older one claims less.
-        self.reached.write(&text, Durability::Unsynced)
+        let whole = |out: &mut dyn Write| out.write_all(&text).map_err(|error| ReplicaError(Box::new(error)));
+        self.reached.write(Durability::Unsynced, whole)
     }
 }
 
@@ -189,46 +191,92 @@ enum Durability {
 
 impl Marked {
     fn read(&self) -> Result<Option<Vec<u8>>, ShelfError> {
-        let mut bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
+        let Some(mut file) = self.open()? else { return Ok(None) };
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(|error| self.failed(error))?;
+        Ok(Some(text))
+    }
+
+    /// What it says, once its mark was found to be right; the file stays the one that was checked.
+    fn open(&self) -> Result<Option<BufReader<File>>, ShelfError> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => BufReader::with_capacity(BUFFER_BYTES, file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failed(error)),
         };
-        let Some((mark, text)) = bytes.split_at_checked(MARK_BYTES) else {
-            return Err(ShelfError::Forged(self.path.clone()));
-        };
-        if !self.sealer.is_marked(&self.message(text), mark) {
+        if !self.is_marked(&mut file).map_err(|error| self.failed(error))? {
             return Err(ShelfError::Forged(self.path.clone()));
         }
-        bytes.drain(..MARK_BYTES);
-        Ok(Some(bytes))
+        file.seek(SeekFrom::Start(MARK_BYTES as u64)).map_err(|error| self.failed(error))?;
+        Ok(Some(file))
     }
 
-    /// Whole or not at all.
-    fn write(&self, text: &[u8], durability: Durability) -> Result<(), ShelfError> {
-        self.write_file(text, durability).map_err(|error| self.failed(error))
+    fn is_marked(&self, file: &mut impl Read) -> io::Result<bool> {
+        let (mut mark, mut text) = (Vec::new(), Sha256::new());
+        file.by_ref().take(MARK_BYTES as u64).read_to_end(&mut mark)?;
+        io::copy(file, &mut text)?;
+        Ok(self.sealer.is_marked(&self.message(text), &mark))
     }
 
-    fn write_file(&self, text: &[u8], durability: Durability) -> io::Result<()> {
+    /// Whole or not at all. What is written comes as it is made: there may be much of it.
+    fn write<T>(
+        &self,
+        durability: Durability,
+        fill: impl FnOnce(&mut dyn Write) -> Result<T, ReplicaError>,
+    ) -> Result<T, ShelfError> {
         let mut draft = self.path.clone().into_os_string();
         draft.push(".new");
         let draft = PathBuf::from(draft);
-        let mut file: File =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(&self.sealer.mark(&self.message(text)))?;
-        file.write_all(text)?;
-        if durability == Durability::Synced {
-            file.sync_all()?;
-        }
-        fs::rename(&draft, &self.path)
+        let failed = |error| self.failed(error);
+        let mut out = Hashed::create(&draft).map_err(failed)?;
+        let filled = fill(&mut out)?;
+        let Hashed { text, hash } = out;
+        let end = || {
+            let mut file = text.into_inner()?;
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&self.sealer.mark(&self.message(hash)))?;
+            if durability == Durability::Synced {
+                file.sync_all()?;
+            }
+            fs::rename(&draft, &self.path)
+        };
+        end().map_err(failed)?;
+        Ok(filled)
     }
 
     /// What is marked: a hash stands for what may be long.
-    fn message(&self, text: &[u8]) -> Vec<u8> {
-        [self.purpose, Sha256::digest(text).as_slice()].concat()
+    fn message(&self, text: Sha256) -> Vec<u8> {
+        [self.purpose, text.finalize().as_slice()].concat()
     }
 
     fn failed(&self, source: io::Error) -> ShelfError {
         ShelfError::Io { path: self.path.clone(), source }
+    }
+}
+
+/// A file with room for its mark, and the hash of what was written behind that.
+struct Hashed {
+    text: BufWriter<File>,
+    hash: Sha256,
+}
+
+impl Hashed {
+    fn create(path: &Path) -> io::Result<Self> {
+        let mut file: File =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.write_all(&[0; MARK_BYTES])?;
+        Ok(Self { text: BufWriter::with_capacity(BUFFER_BYTES, file), hash: Sha256::new() })
+    }
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.text.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.text.flush()
     }
 }

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod journal_owners;
 pub mod nodes;
 pub mod prices;
+pub mod redis;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

@@ -53,7 +53,7 @@ pub(crate) fn read<M: Model>(event: &Recorded) -> Result<(M::Key, EventOf<M>), S
 /// Takes an event into the table.
 pub(crate) async fn store<M: Model>(connection: &mut Connection, event: &Recorded) -> Result<(), StoreError> {
     let (key, fact) = read::<M>(event)?;
-    let before = read_row::<M>(connection, &key).await?;
+    let before = find_on::<M>(connection, &key).await?;
     let created_at = before.as_ref().map_or(event.recorded_at, |before| before.created_at);
     let Some(row) = M::evolve(before.map(|before| before.row), &key, &fact) else {
         let sql = format!("DELETE FROM {} WHERE id = $1", M::TABLE);
@@ -80,10 +80,11 @@ pub(crate) async fn store<M: Model>(connection: &mut Connection, event: &Recorde
 }
 
 pub(crate) async fn find<M: Model>(pool: &Pool, key: &M::Key) -> Result<Option<Stored<M>>, StoreError> {
-    read_row(&mut pool.acquire().await?, key).await
+    find_on(&mut pool.acquire().await?, key).await
 }
 
-async fn read_row<M: Model>(
+/// The same, where a connection is at hand.
+pub(crate) async fn find_on<M: Model>(
     connection: &mut Connection,
     key: &M::Key,
 ) -> Result<Option<Stored<M>>, StoreError> {
@@ -99,7 +100,17 @@ pub(crate) async fn list<M: Model>(
     limit: usize,
     column: Option<(&'static str, String)>,
 ) -> Result<Vec<Stored<M>>, StoreError> {
-    let rows: Vec<_> = on!(&mut pool.acquire().await?, c => {
+    page(&mut pool.acquire().await?, after, limit, column).await
+}
+
+/// The same, where a connection is at hand.
+pub(crate) async fn page<M: Model>(
+    connection: &mut Connection,
+    after: Option<&M::Key>,
+    limit: usize,
+    column: Option<(&'static str, String)>,
+) -> Result<Vec<Stored<M>>, StoreError> {
+    let rows: Vec<_> = on!(connection, c => {
         let mut query = QueryBuilder::new(format!(
             "SELECT \"row\", version, created_at, updated_at FROM {} WHERE id > ",
             M::TABLE

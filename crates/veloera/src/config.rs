@@ -123,7 +123,7 @@ pub(crate) struct Config {
     pub(crate) stale_callers_ms: u64,
     /// Where a NATS server is that tells relay nodes what happens, if any.
     pub(crate) nats_url: Option<NatsUrl>,
-    /// Where a Redis server is by which nodes count together, if any.
+    /// Where a Redis server is by which nodes count together, and which is kept up with the control log, if any.
     pub(crate) redis_url: Option<RedisUrl>,
     /// Where the logs are, if not in a file of the data directory.
     pub(crate) database_url: Option<DatabaseUrl>,

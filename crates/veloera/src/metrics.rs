@@ -17,6 +17,7 @@ use ledger::{Node, NodeClock};
 use projections::{
     Calls, Directory,
     calls::{CallKind, CallTotals},
+    redis::RedisProjector,
 };
 use prometheus_client::{
     collector::Collector,
@@ -48,6 +49,8 @@ pub(crate) struct History {
     pub(crate) calls: Arc<Calls>,
     /// How publishing goes, where there is a bus.
     pub(crate) bus: Option<Standings>,
+    /// The read models at a Redis server, where there is one.
+    pub(crate) models: Option<Arc<RedisProjector>>,
 }
 
 /// No labels, one, or more.
@@ -89,8 +92,9 @@ impl Collector for NodeMetrics {
 }
 
 impl NodeMetrics {
-    fn logs(&self, page: &mut Page<'_>, History { log, calls, .. }: &History) -> fmt::Result {
+    fn logs(&self, page: &mut Page<'_>, History { log, calls, models, .. }: &History) -> fmt::Result {
         let heads = *log.subscribe().borrow();
+        let behind = |position| heads.control.saturating_sub(position);
         page.gauge(
             "veloera_log_position",
             "The last position of a log",
@@ -103,12 +107,13 @@ impl NodeMetrics {
             "veloera_projection_lag_events",
             "How far a read model is behind its log",
             [
-                (
-                    vec![("projection", "directory".into())],
-                    heads.control.saturating_sub(self.directory.position()),
-                ),
+                (vec![("projection", "directory".into())], behind(self.directory.position())),
                 (vec![("projection", "calls".into())], heads.ledger.saturating_sub(calls.position())),
-            ],
+            ]
+            .into_iter()
+            .chain(
+                models.iter().map(|models| (vec![("projection", "redis".into())], behind(models.position()))),
+            ),
         )?;
         let waited = calls.waiting_since().map_or(0, |since| Machine::now().ms_since(since));
         page.gauge_seconds(

@@ -1,8 +1,7 @@
 //! The directory, as what is made of another node's log.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
-use bytes::Bytes;
 use cluster::{Replica, ReplicaError};
 use eventlog::{Place, Recorded, StoreError};
 use projections::Directory;
@@ -23,8 +22,7 @@ impl Replica for DirectoryReplica {
         self.0.rebuild(snapshot).map_err(|error| ReplicaError(Box::new(error)))
     }
 
-    fn snapshot(&self) -> Result<(Place, Bytes), ReplicaError> {
-        let (place, snapshot) = self.0.snapshot().map_err(|error| ReplicaError(Box::new(error)))?;
-        Ok((place, snapshot.into()))
+    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError> {
+        self.0.write_snapshot(out).map_err(|error| ReplicaError(Box::new(error)))
     }
 }

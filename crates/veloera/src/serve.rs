@@ -2,6 +2,7 @@
 
 mod build;
 mod lanes;
+mod redis;
 mod remote;
 mod stop;
 mod work;

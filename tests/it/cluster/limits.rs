@@ -16,7 +16,7 @@ const SHARE: usize = 15;
 const REFUSALS: usize = 40;
 
 /// The value of a figure, which one of the node's lines begins with.
-async fn figure(node: &Veloera, name: &str) -> Option<u64> {
+pub(super) async fn figure(node: &Veloera, name: &str) -> Option<u64> {
     let answer = at(node, "").get("/metrics").await.ok()?;
     let text = String::from_utf8(answer.body.to_vec()).ok()?;
     let line = text.lines().find(|line| line.split(' ').next() == Some(name))?;

@@ -1,8 +1,11 @@
 //! A follower, with a source that is away, lags, is restored, and a bus that loses, repeats and reorders.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -178,9 +181,10 @@ impl Replica for Near {
         Ok(())
     }
 
-    fn snapshot(&self) -> Result<(Place, Bytes), ReplicaError> {
+    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError> {
         let place = self.place();
-        Ok((place, serde_json::to_vec(&place).unwrap().into()))
+        serde_json::to_writer(out, &place).unwrap();
+        Ok(place)
     }
 }
 

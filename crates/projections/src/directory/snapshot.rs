@@ -3,7 +3,10 @@
 //!
 //! Nobody's name, sign-in or session is in it. Channel keys are, sealed as they stand in events.
 
-use std::sync::Arc;
+use std::{
+    io::{self, BufRead, Write},
+    sync::Arc,
+};
 
 use eventlog::{Place, Recorded, StoreError};
 use parking_lot::RwLock;
@@ -39,6 +42,9 @@ pub enum RestoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// It cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Read(#[from] io::Error),
     /// Lines are missing.
     #[error("the snapshot breaks off after line {0}")]
     BreaksOff(usize),
@@ -71,6 +77,14 @@ impl Directory {
     /// # Errors
     /// When it is not that.
     pub fn restore(snapshot: &[u8]) -> Result<Arc<Self>, RestoreError> {
+        Self::restore_from(snapshot)
+    }
+
+    /// The same of a file, of which one line is in memory at a time.
+    ///
+    /// # Errors
+    /// As [`Directory::restore`], and when it cannot be read.
+    pub fn restore_from(snapshot: impl BufRead) -> Result<Arc<Self>, RestoreError> {
         Ok(Arc::new(Self::of(read(snapshot)?)))
     }
 
@@ -125,21 +139,29 @@ impl Directory {
     ///
     /// # Errors
     /// When a row cannot be written, which none refuses.
-    pub fn snapshot(&self) -> serde_json::Result<(Place, Vec<u8>)> {
+    pub fn snapshot(&self) -> io::Result<(Place, Vec<u8>)> {
+        let mut text = Vec::new();
+        Ok((self.write_snapshot(&mut text)?, text))
+    }
+
+    /// The same, written as it is made.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_snapshot(&self, mut out: &mut dyn Write) -> io::Result<Place> {
         // There may be a million rows: they are shared, and written without the lock.
         let (place, shared) = {
             let state = self.state.read();
             (state.place(), state.shared())
         };
-        let mut text = Vec::new();
-        line(&mut text, &Head { format: FORMAT, log_id: place.log_id, position: place.position })?;
+        line(&mut out, &Head { format: FORMAT, log_id: place.log_id, position: place.position })?;
         let mut rows = 0;
         for row in shared.lines() {
-            line(&mut text, &row)?;
+            line(&mut out, &row)?;
             rows += 1;
         }
-        line(&mut text, &Line::End { rows })?;
-        Ok((place, text))
+        line(&mut out, &Line::End { rows })?;
+        Ok(place)
     }
 }
 
@@ -172,23 +194,41 @@ impl Shared {
     }
 }
 
-fn line(text: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *text, value)?;
-    text.push(b'\n');
-    Ok(())
+fn line(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")
 }
 
-fn read(snapshot: &[u8]) -> Result<State, RestoreError> {
-    let mut lines = snapshot.split(|byte| *byte == b'\n').enumerate().map(|(index, text)| (index + 1, text));
-    let (number, first) = lines.next().ok_or(RestoreError::BreaksOff(0))?;
-    let head: Head = parse(number, first)?;
+/// A snapshot's lines, one at a time.
+struct Lines<R> {
+    from: R,
+    /// Which one this is, from 1.
+    number: usize,
+    text: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// False where there are no more.
+    fn next(&mut self) -> io::Result<bool> {
+        self.text.clear();
+        self.number += 1;
+        Ok(self.from.read_until(b'\n', &mut self.text)? > 0)
+    }
+}
+
+fn read(snapshot: impl BufRead) -> Result<State, RestoreError> {
+    let mut lines = Lines { from: snapshot, number: 0, text: Vec::new() };
+    if !lines.next()? {
+        return Err(RestoreError::BreaksOff(0));
+    }
+    let head: Head = parse(lines.number, &lines.text)?;
     if head.format != FORMAT {
         return Err(RestoreError::Format(head.format));
     }
     let mut state = State::new(Extent::Calls, head.log_id, head.position);
     let mut rows = 0;
-    for (number, text) in lines.take_while(|(_, text)| !text.is_empty()) {
-        match parse(number, text)? {
+    while lines.next()? {
+        match parse(lines.number, &lines.text)? {
             Line::End { rows: said } if said == rows => {
                 state.list_channels();
                 return Ok(state);

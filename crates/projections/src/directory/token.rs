@@ -103,7 +103,7 @@ impl TokenEntry {
     }
 
     /// The row that says the same, for the next event to change. Names are not among it.
-    pub(super) fn row(&self) -> TokenRow {
+    pub(crate) fn row(&self) -> TokenRow {
         let written = |networks: &[Network]| networks.iter().map(ToString::to_string).collect();
         let rules = self.rules();
         let spec = ApiTokenSpec {

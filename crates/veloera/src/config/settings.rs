@@ -47,7 +47,7 @@ settings! {
     listen: "`127.0.0.1:3000`", "address and port; `--listen`";
     data_dir: "`data`", "the database, the journal, the master key; `--data-dir`. One directory serves one process";
     nats_url: "none", "a NATS server with JetStream, 2.9.10 or newer, that carries what happens to relay nodes: `nats://user:password@host:4222`, several with commas between them. Without it relay nodes ask control nodes alone";
-    redis_url: "none", "a Redis server, 6.2 or newer, by which nodes [count limits together](cluster.md#limits-on-several-nodes): `redis://user:password@host:6379`, `rediss://` for TLS. It keeps nothing that cannot be lost";
+    redis_url: "none", "a Redis server, 6.2 or newer, by which nodes [count limits together](cluster.md#limits-on-several-nodes) and which those with the database [keep up with what they know](cluster.md#what-redis-holds): `redis://user:password@host:6379`, `rediss://` for TLS. It keeps nothing that cannot be lost";
     database_url: "`veloera.db` in the data directory", "`postgres://user:password@host:5432/name`, or `sqlite:path/to/file.db`; also `--database-url`. Postgres 15 or newer; `synchronous_commit` must not be `off`";
     lease_ttl_ms: "60000", "for whoever has the database: how long quota is good for that a node has leased. A node that cannot reach it goes on for so long at most; one that is gone keeps what it leased for so long, and `total_timeout_ms` beyond";
     journal_sync: "`os`", "what a reservation outlives: `os` a process that dies (the disk follows within 50 ms); `group` a power loss too: a call is sent when the disk has it, one sync for all that wait";

@@ -10,11 +10,11 @@ use eventlog::{
     bus::{Nats, Publisher, Standings},
 };
 use ledger::{Bank, BankOptions, ChargeObserver, Unheard};
-use projections::{Calls, Directory};
+use projections::{Calls, Directory, redis::RedisProjector};
 use relay::{ChannelKeeper, Observer, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use super::{log_options, work::Work};
+use super::{log_options, redis, work::Work};
 use crate::{
     config::{Config, NatsUrl, Role},
     data_dir::DataDir,
@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     keeper: Arc<dyn ChannelKeeper>,
     /// How publishing goes, where there is a bus.
     bus: Option<Standings>,
+    /// The read models at a Redis server, where there is one.
+    models: Option<Arc<RedisProjector>>,
     ends: Ends,
     meter: Arc<CallMeter>,
 }
@@ -81,14 +83,15 @@ impl Parts {
         if config.role != Role::Control {
             count_together(config, &relay, log.sealer().clone(), &work, control)?;
         }
+        let models = redis::project(config, &log, &work, control)?;
         let (ends, meter) = (Ends { appender, publisher }, Arc::clone(&telemetry.meter));
-        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, ends, meter })
+        Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, models, ends, meter })
     }
 
     pub(super) fn edge(&self, config: &Config, setup: Setup) -> Arc<Edge> {
         let node = Arc::clone(&self.work.node);
         let (log, calls, bus) = (self.log.clone(), Arc::clone(&self.calls), self.bus.clone());
-        let history = History { log, calls, bus };
+        let history = History { log, calls, bus, models: self.models.clone() };
         let client = ClientEdge {
             directory: Arc::clone(&self.directory),
             freshness: Arc::new(WithTheLog),

@@ -151,7 +151,7 @@ fn bounds(config: &Config) -> StalenessBounds {
 /// What the process before this one wrote down; at the first start, what the control nodes say.
 async fn known(config: &Config, nodes: &Control, shelf: &Shelf) -> anyhow::Result<Arc<Directory>> {
     match shelf.snapshot() {
-        Ok(Some(snapshot)) => match Directory::restore(&snapshot) {
+        Ok(Some(snapshot)) => match Directory::restore_from(snapshot) {
             Ok(directory) => return Ok(directory),
             Err(error) => tracing::warn!(%error, "what was written down is of no use: it is fetched anew"),
         },

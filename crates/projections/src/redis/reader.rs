@@ -1,0 +1,86 @@
+//! Reads what a projector wrote. What is not there may still be: nothing is refused because of it.
+
+use std::time::Duration;
+
+use domain::{GroupName, UserId};
+use eventlog::Sealer;
+use fred::{clients::Client, types::scripts::Script};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::{
+    RedisModelError,
+    changes::TABLE,
+    keys::{Keys, Rows},
+    scripts::ask,
+    value::{self, Versioned},
+};
+use crate::{channels::ChannelRow, groups::GroupRow, tokens::TokenRow, users::UserRow};
+
+/// How long an answer may take: there is another way to what is asked.
+const ANSWER_MAX: Duration = Duration::from_millis(250);
+
+/// Reads at a Redis server.
+pub struct RedisReader {
+    client: Client,
+    sealer: Sealer,
+    keys: Keys,
+    script: Script,
+}
+
+impl RedisReader {
+    /// At the server that `client` connects to.
+    pub fn new(client: Client, sealer: Sealer) -> Self {
+        let keys = Keys::of(&sealer);
+        Self { client, sealer, keys, script: Script::from_lua(include_str!("read.lua")) }
+    }
+
+    /// The token whose key has this hash. It may be older than what the caller knows of it.
+    ///
+    /// # Errors
+    /// When the server is away or slow, or the value is forged.
+    pub async fn token(&self, sha256: &[u8; 32]) -> Result<Option<Versioned<TokenRow>>, RedisModelError> {
+        self.read(Rows::Tokens, &hex::encode(sha256)).await
+    }
+
+    /// A user, without what is of the person.
+    ///
+    /// # Errors
+    /// As [`RedisReader::token`].
+    pub async fn user(&self, id: UserId) -> Result<Option<Versioned<UserRow>>, RedisModelError> {
+        self.read(Rows::Users, &id.to_string()).await
+    }
+
+    /// A group.
+    ///
+    /// # Errors
+    /// As [`RedisReader::token`].
+    pub async fn group(&self, name: &GroupName) -> Result<Option<Versioned<GroupRow>>, RedisModelError> {
+        self.read(Rows::Groups, name.as_str()).await
+    }
+
+    /// Every channel, as all of them stood at one moment.
+    ///
+    /// # Errors
+    /// As [`RedisReader::token`].
+    pub async fn channels(&self) -> Result<Option<Vec<ChannelRow>>, RedisModelError> {
+        self.read(Rows::Channels, TABLE).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, rows: Rows, field: &str) -> Result<Option<T>, RedisModelError> {
+        let arguments = vec![self.keys.generations(), rows.ending().to_owned(), field.to_owned()];
+        let asked = ask(&self.client, &self.script, vec![self.keys.active()], arguments);
+        let told = timeout(ANSWER_MAX, asked).await.map_err(|_| RedisModelError::Slow)??;
+        let [generation, value] = told.as_slice() else { return Ok(None) };
+        let key = self.keys.key(generation, rows);
+        let Some((_, text)) = value::read(&self.sealer, &key, field, value) else {
+            tracing::warn!(
+                key,
+                field,
+                "a value at the Redis server bears no mark for its place: it is refused"
+            );
+            return Err(RedisModelError::Forged);
+        };
+        serde_json::from_str(text).map(Some).map_err(|_| RedisModelError::Unreadable)
+    }
+}
