@@ -170,6 +170,8 @@ async fn call(api: &ApiClient, kind: Kind, text: &str) -> Outcome {
             Ok(stream) if stream.end == End::Done => Outcome::Whole,
             Ok(stream) if stream.status == UNSERVED => Outcome::Unserved,
             Ok(stream) if stream.status == SPENT => Outcome::Spent,
+            // It was told, in the stream, that there is no more to be had.
+            Ok(stream) if stream.end == End::Error => Outcome::Refused,
             Ok(stream) => {
                 assert_eq!(stream.status, 200, "{stream:?}");
                 Outcome::Broken
