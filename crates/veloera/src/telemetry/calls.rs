@@ -1,40 +1,25 @@
 //! Calls that have ended, on their way from the threads that carry them to what counts them and draws their traces.
 //!
-//! Whoever carries a call puts its report into a queue and goes on: nobody is woken, nothing is allocated. The queue is
-//! emptied every quarter of a second, and whenever somebody asks.
+//! Whoever carries a call puts its report where the others wait and goes on: nobody is woken. They are taken every quarter
+//! of a second, and whenever somebody asks.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ledger::{ChargeObserver, Charged};
 use parking_lot::Mutex;
 use relay::{CallReport, Observer};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Outbox, genai::GenAi, nanos, spans};
+use super::{Outbox, genai::GenAi, nanos, outbox::Waiting, spans};
 use crate::environment::Machine;
 
-/// The most calls that wait to be counted.
-const WAITING_MAX: usize = 8_192;
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 
 /// Counts calls, and draws those that are recorded.
 pub(crate) struct CallMeter {
-    ended: SyncSender<CallReport>,
-    counted: Mutex<Counted>,
-    missed: AtomicU64,
+    ended: Waiting<CallReport>,
+    totals: Mutex<GenAi>,
     outbox: Option<Arc<Outbox>>,
-}
-
-struct Counted {
-    ended: Receiver<CallReport>,
-    totals: GenAi,
 }
 
 impl std::fmt::Debug for CallMeter {
@@ -45,9 +30,7 @@ impl std::fmt::Debug for CallMeter {
 
 impl CallMeter {
     pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
-        let (ended, waiting) = sync_channel(WAITING_MAX);
-        let counted = Mutex::new(Counted { ended: waiting, totals: GenAi::default() });
-        Self { ended, counted, missed: AtomicU64::new(0), outbox }
+        Self { ended: Waiting::default(), totals: Mutex::default(), outbox }
     }
 
     /// Counts what has ended every now and then, so that the queue has room.
@@ -62,20 +45,20 @@ impl CallMeter {
 
     /// Counts what has ended until now, and looks at all of it.
     pub(crate) fn count<T>(&self, look: impl FnOnce(&GenAi) -> T) -> T {
-        let mut counted = self.counted.lock();
-        let Counted { ended, totals } = &mut *counted;
-        for report in ended.try_iter().take(WAITING_MAX) {
+        let mut totals = self.totals.lock();
+        for report in self.ended.take() {
             if let Some(outbox) = &self.outbox {
                 spans::of(&report, |span| outbox.spans.put(span));
             }
             totals.take(report);
         }
-        look(totals)
+        look(&totals)
     }
 
     /// How many calls were not counted: there was no room.
     pub(crate) fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        let [.., missed] = self.ended.counts();
+        missed
     }
 
     /// What waits to be sent, where there is a collector.
@@ -86,9 +69,7 @@ impl CallMeter {
 
 impl Observer for CallMeter {
     fn ended(&self, report: CallReport) {
-        if self.ended.try_send(report).is_err() {
-            self.missed.fetch_add(1, Ordering::Relaxed);
-        }
+        self.ended.put(report);
     }
 }
 

@@ -1,11 +1,11 @@
-//! What waits to be sent: so much, and what is beyond is counted and dropped. Nobody who puts something in waits.
+//! What waits to be sent or counted: so much, and what is beyond is dropped and told. Nobody who puts something in waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry_proto::tonic::{logs::v1::LogRecord, trace::v1::Span};
 use parking_lot::Mutex;
 
-/// The most spans, and the most log records, that wait.
+/// The most that waits of one kind.
 const WAITING_MAX: usize = 8_192;
 
 /// Spans and log records on their way to a collector.
