@@ -24,7 +24,7 @@ use super::{
 };
 
 /// So many accounts pay, each from leases of its own on both nodes, which are renewed every minute.
-const ACCOUNTS: usize = 1_000;
+const ACCOUNTS: usize = 100;
 const NODES: usize = 2;
 /// Charges a second, of all nodes together.
 const RATE: usize = 5_000;
