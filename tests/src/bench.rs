@@ -16,6 +16,7 @@ mod helper;
 mod journal;
 mod lanes;
 mod load;
+mod log;
 mod machine;
 mod nginx;
 mod processes;

@@ -1,24 +1,21 @@
 //! The real ledger over a real log, with accounts from which calls can be paid.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 use domain::{
-    Aggregate, Log, TimeStamp, UserId,
+    Aggregate, Log, UserId,
     account::{Account, AccountCommand, AccountRefusal, LeaseAsk, Limit, Owner},
 };
-use eventlog::{
-    Clock, Database, EventLog, Inline, LogOptions, MasterKey, Metadata, NewEvent, Sealer, StreamAppend,
-    stream_name,
-};
+use eventlog::{Database, EventLog, Metadata, NewEvent, StreamAppend, stream_name};
 use ledger::{Bank, BankClock, BankOptions, LedgerPort, accounts::Accounts, journal::Framed};
 use projections::Calls;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::sample::{self, ACCOUNTS, JOURNAL, MORNING, PAID_IN};
+use super::{
+    log,
+    sample::{self, ACCOUNTS, JOURNAL, MORNING, PAID_IN},
+};
 
 /// How many accounts are opened in one transaction.
 const OPENED_AT_ONCE: usize = 500;
@@ -33,15 +30,6 @@ pub(super) struct Ledger {
     appender: JoinSet<()>,
 }
 
-/// A microsecond later each time that it is asked.
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> TimeStamp {
-        TimeStamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
 /// No lease of a bench is reclaimed: for it no time passes.
 struct Standing;
 
@@ -54,15 +42,7 @@ impl BankClock for Standing {
 impl Ledger {
     /// The ledger in this database.
     pub(super) async fn open(database: impl Into<Database>) -> Self {
-        let options = LogOptions {
-            clock: Arc::new(Ticking(AtomicI64::new(MORNING.micros()))),
-            inline: vec![Arc::new(Accounts) as Arc<dyn Inline>],
-            components: vec![Calls::COMPONENT],
-            sealer: Sealer::new(&MasterKey::random().expect("a key")),
-        };
-        let (log, working) = EventLog::open(database, options).await.expect("the log opens");
-        let mut appender = JoinSet::new();
-        appender.spawn(working.run());
+        let (log, appender) = log::open(database, Arc::new(Accounts), vec![Calls::COMPONENT]).await;
         let bank =
             Bank::open(log.clone(), BankOptions::new(Arc::new(Standing))).await.expect("the ledger opens");
         Self { log, bank, appender }
@@ -96,9 +76,9 @@ impl Ledger {
 
     /// Lets go of the database, and waits until it is.
     pub(super) async fn close(self) {
-        let Self { log, bank, mut appender } = self;
-        drop((log, bank));
-        while appender.join_next().await.is_some() {}
+        let Self { log, bank, appender } = self;
+        drop(bank);
+        log::close(log, appender).await;
     }
 }
 

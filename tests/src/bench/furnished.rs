@@ -1,47 +1,26 @@
 //! A control log with as many tokens as a large installation has, written as its own rules decide.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 use domain::{
-    AccountId, Aggregate, ApiTokenId, Log, TimeStamp, UserId,
+    AccountId, Aggregate, ApiTokenId, Log, UserId,
     account::AccountRefusal,
     api_token::{ApiToken, ApiTokenCommand, ApiTokenSpec, HashedKey},
 };
-use eventlog::{
-    Clock, Database, EventLog, Inline, LogOptions, MasterKey, Metadata, NewEvent, Sealer, StreamAppend,
-    stream_name,
-};
+use eventlog::{Database, Inline, Metadata, NewEvent, StreamAppend, stream_name};
+use ledger::accounts::Accounts;
 use projections::{Calls, ControlModels};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::sample::MORNING;
+use super::log;
 
 /// How many tokens are issued in one transaction.
 const ISSUED_AT_ONCE: u128 = 1_000;
 
-struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> TimeStamp {
-        TimeStamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
 /// Issues so many tokens of that user, whom no process serves meanwhile. Nobody has their keys.
 pub(super) async fn with_tokens(database: Database, tokens: u128, user_id: UserId, account_id: AccountId) {
-    let options = LogOptions {
-        clock: Arc::new(Ticking(AtomicI64::new(MORNING.micros()))),
-        inline: vec![Arc::new(ControlModels) as Arc<dyn Inline>],
-        components: vec![Calls::COMPONENT, ledger::accounts::Accounts.component()],
-        sealer: Sealer::new(&MasterKey::random().expect("a key")),
-    };
-    let (log, working) = EventLog::open(database, options).await.expect("the log opens");
-    let mut appender = JoinSet::new();
-    appender.spawn(working.run());
+    let components = vec![Calls::COMPONENT, Accounts.component()];
+    let (log, appender) = log::open(database, Arc::new(ControlModels), components).await;
     let mut next = 0;
     while next < tokens {
         let until = tokens.min(next + ISSUED_AT_ONCE);
@@ -53,8 +32,7 @@ pub(super) async fn with_tokens(database: Database, tokens: u128, user_id: UserI
         appended.await.expect("tokens are issued");
         next = until;
     }
-    drop(log);
-    while appender.join_next().await.is_some() {}
+    log::close(log, appender).await;
 }
 
 fn issued(number: u128, user_id: UserId, account_id: AccountId) -> StreamAppend {
