@@ -41,6 +41,7 @@ use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 
 use self::{rounds::Plan, servers::Servers};
+use crate::on_core::{Cores, OnCore};
 
 /// What a shell knows as a usage error.
 const USAGE: u8 = 64;
@@ -130,10 +131,12 @@ fn runtime() -> Runtime {
 }
 
 fn calls(plan: &Plan) -> String {
-    // One thread: what the clients need is taken from what the servers could have, so it is kept small.
+    // One thread, beside the provider on the core that is not the servers'.
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let cores = Cores::shared_out();
+    let _apart = cores.map(|cores| OnCore::move_to(cores.rest));
     runtime.block_on(async {
-        let servers = Servers::start().await;
+        let servers = Servers::start(cores).await;
         let idle = servers.resident();
         let results = rounds::run(plan, servers.all()).await;
         format!("{}\n{}\n", table::calls(&results), table::memory(&idle, &servers.resident()))

@@ -13,6 +13,7 @@ pub mod collector;
 pub mod http;
 pub mod ledger_facts;
 pub mod line;
+pub mod on_core;
 pub mod price;
 pub mod provider;
 pub mod sse;

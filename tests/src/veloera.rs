@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Http, binary, http::request, wait};
+use crate::{Http, binary, http::request, on_core::OnCore, wait};
 
 /// The longest that a start may take.
 pub const START_MAX: Duration = Duration::from_secs(60);
@@ -29,6 +29,7 @@ pub struct Launch {
     bare: bool,
     role: Option<&'static str>,
     listen: Option<SocketAddr>,
+    core: Option<usize>,
 }
 
 impl Launch {
@@ -50,6 +51,11 @@ impl Launch {
     /// At this address, in every life.
     pub fn listen(self, address: SocketAddr) -> Self {
         Self { listen: Some(address), ..self }
+    }
+
+    /// On one core alone, or on all.
+    pub fn core(self, core: Option<usize>) -> Self {
+        Self { core, ..self }
     }
 
     /// With its logs on a server, which must outlive it.
@@ -236,6 +242,7 @@ fn log_path(folder: &TempDir) -> PathBuf {
 fn spawn(folder: &TempDir, launch: &Launch) -> Child {
     // The address of an earlier life must not be taken for this one's.
     let _ = fs::remove_file(folder.path().join("data").join("listen"));
+    let _there = launch.core.map(OnCore::move_to);
     command(folder, launch).spawn().expect("the binary starts")
 }
 

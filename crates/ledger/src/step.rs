@@ -134,7 +134,8 @@ impl NodeState {
     fn tick(&mut self, now_ms: u64) -> Vec<Record> {
         let mut records = Vec::new();
         for (account_id, purse) in &mut self.purses {
-            purse.give_back(*account_id, &mut records, |lease| lease.is_idle(now_ms));
+            let patience_ms = purse.patience_ms();
+            purse.give_back(*account_id, &mut records, |lease| lease.is_idle(now_ms, patience_ms));
         }
         self.purses.retain(|_, purse| purse.is_needed(now_ms));
         records

@@ -39,9 +39,9 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one in front of the provider, with as many accounts as a busy installation has.
-    pub(super) async fn start(provider: SocketAddr) -> Self {
-        let mut veloera = Veloera::start(Launch::default()).await;
+    /// Starts one in front of the provider, with as many accounts as a busy installation has; on that core, or on all.
+    pub(super) async fn start(provider: SocketAddr, core: Option<usize>) -> Self {
+        let mut veloera = Veloera::start(Launch::default().core(core)).await;
         end(&mut veloera).await;
         let database = veloera.data_dir().join("veloera.db");
         Ledger::with_accounts(&database).await.close().await;
@@ -57,7 +57,7 @@ impl Gateway {
 
     /// The same as a relay node, with a control node and a Postgres behind it, of which nothing is counted. It knows so
     /// much beside.
-    pub(super) async fn relay(provider: SocketAddr, known: Known) -> Self {
+    pub(super) async fn relay(provider: SocketAddr, known: Known, core: Option<usize>) -> Self {
         let database = servers::postgres().database().await;
         let mut control = Veloera::start(topology::control(Launch::default(), &database)).await;
         let me = admin(&control).get("/me").await;
@@ -73,7 +73,8 @@ impl Gateway {
             admin(&control).channel("http://127.0.0.1:1/v1", &[&model], 1).await;
         }
         let join_token = text(&control.demo()["join_token"]);
-        let relay = topology::relay(Launch::default(), &control.url(""), &join_token);
+        let launch = Launch::default().core(core);
+        let relay = topology::relay(launch, &control.url(""), &join_token);
         let veloera = Veloera::start(relay).await;
         Self { veloera, http: Http::default(), keys, behind: Some((control, database)) }
     }

@@ -14,7 +14,7 @@ pub(super) fn describe() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown");
     format!(
-        "{model}, {cores} cores, Linux {}, {}; load average before: {load}; nothing is pinned",
+        "{model}, {cores} cores, Linux {}, {}; load average before: {load}",
         kernel.trim(),
         nginx::version()
     )

@@ -20,7 +20,7 @@ pub(super) async fn run(plan: &Plan) -> String {
     let mut rows = Vec::new();
     for known in [Known::default(), large] {
         eprintln!("bench: scale, {} tokens, {} channels", known.tokens, known.channels);
-        let mut gateway = Gateway::relay(provider.address, known).await;
+        let mut gateway = Gateway::relay(provider.address, known, None).await;
         let first = gateway.restarted().await;
         let kib = processes::resident_kib(gateway.pid());
         rows.push((known, first, kib, Server::of("Veloera, a relay node", gateway)));

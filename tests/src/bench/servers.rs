@@ -8,6 +8,7 @@ use super::{
     nginx::Nginx,
     processes, provider, proxy,
 };
+use crate::on_core::{Cores, OnCore};
 
 /// What is loaded.
 #[derive(Debug)]
@@ -35,13 +36,17 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Starts everything.
-    pub(super) async fn start() -> Self {
+    /// Starts everything: what is measured on a core of its own, where there is one. Only one thread may call this, which
+    /// is moved about.
+    pub(super) async fn start(cores: Option<Cores>) -> Self {
         let provider = provider::start();
-        let nginx = Nginx::start(provider.address).await;
-        let proxy = proxy::start(provider.address);
-        let gateway = Gateway::start(provider.address).await;
-        let relay = Gateway::relay(provider.address, Known::default()).await;
+        let core = cores.map(|cores| cores.measured);
+        let (nginx, proxy) = {
+            let _there = core.map(OnCore::move_to);
+            (Nginx::start(provider.address).await, proxy::start(provider.address))
+        };
+        let gateway = Gateway::start(provider.address, core).await;
+        let relay = Gateway::relay(provider.address, Known::default(), core).await;
         let keys = gateway.keys.clone();
         let server = |name, address, pid, kind| Server { name, address, pid, keys: keys.clone(), kind };
         let all = [

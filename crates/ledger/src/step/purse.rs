@@ -7,8 +7,11 @@ use crate::{
     record::Record,
 };
 
-/// How long quota that no call needs is kept, in milliseconds.
+/// How long quota that no call needs is kept, in milliseconds: as many times as long as its calls are apart, which is
+/// seldom too short for the next one, but within these.
 const IDLE_MS: u64 = 2_000;
+const IDLE_MAX_MS: u64 = 20_000;
+const PAUSES_KEPT: u64 = 4;
 /// Half of the ten seconds over which spending is measured, in milliseconds.
 const WINDOW_MS: u64 = 5_000;
 
@@ -34,8 +37,8 @@ impl HeldLease {
         now_ms < self.expires_ms || mutant::is(Mutant::ExpiryIgnored)
     }
 
-    pub(super) const fn is_idle(&self, now_ms: u64) -> bool {
-        now_ms >= self.expires_ms || now_ms.saturating_sub(self.used_ms) >= IDLE_MS
+    pub(super) const fn is_idle(&self, now_ms: u64, patience_ms: u64) -> bool {
+        now_ms >= self.expires_ms || now_ms.saturating_sub(self.used_ms) >= patience_ms
     }
 }
 
@@ -46,6 +49,9 @@ pub(super) struct Purse {
     unlimited_until_ms: u64,
     /// What was reserved in this window and in the one before, and when this one began.
     spent: (Nanos, Nanos, u64),
+    /// When the last call came, and how long its calls are apart as a rule.
+    last_ms: Option<u64>,
+    pause_ms: u64,
 }
 
 impl Purse {
@@ -70,6 +76,7 @@ impl Purse {
     /// Sets `amount` aside, on the fullest lease that no call fills; `None` where nothing limits the account.
     pub(super) fn reserve(&mut self, amount: Nanos, now_ms: u64) -> Option<LeaseId> {
         self.measure(amount, now_ms);
+        self.pace(now_ms);
         if now_ms < self.unlimited_until_ms {
             return None;
         }
@@ -159,6 +166,21 @@ impl Purse {
             0 => current.plus(previous),
             1 => current,
             _ => Nanos::ZERO,
+        }
+    }
+
+    /// How long its quota is kept for the next call, in milliseconds. Were it given back between two calls, each of them
+    /// would have to ask for it anew.
+    pub(super) fn patience_ms(&self) -> u64 {
+        self.pause_ms.saturating_mul(PAUSES_KEPT).clamp(IDLE_MS, IDLE_MAX_MS)
+    }
+
+    fn pace(&mut self, now_ms: u64) {
+        if let Some(last_ms) = self.last_ms.replace(now_ms) {
+            let pause_ms = now_ms.saturating_sub(last_ms).min(IDLE_MAX_MS);
+            // What is only seen once counts whole; a burst does not hide how seldom calls come otherwise.
+            let before = if self.pause_ms == 0 { pause_ms } else { self.pause_ms };
+            self.pause_ms = (before * 3 + pause_ms) / 4;
         }
     }
 

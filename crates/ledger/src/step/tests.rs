@@ -27,9 +27,13 @@ fn attempt(number: u32, outcome: AttemptOutcome) -> Attempt {
 }
 
 fn granted(n: u128, amount: u64) -> Input {
+    granted_at(n, amount, 0)
+}
+
+fn granted_at(n: u128, amount: u64, asked_ms: u64) -> Input {
     let grant =
         Grant::Leased { account_id: PAYER, lease_id: lease(n), amount: nanos(amount), usable_ms: 50_000 };
-    Input::Granted { grants: vec![grant], asked_ms: 0 }
+    Input::Granted { grants: vec![grant], asked_ms }
 }
 
 fn reserve(n: u128, amount: u64, floor: u64, now_ms: u64) -> Input {
@@ -112,6 +116,27 @@ fn quota_that_no_call_needs_goes_back_after_two_seconds() {
     assert_eq!(state.step(Input::Tick { now_ms: 1_999 }).unwrap().records, []);
     let close = Record::Close { account_id: PAYER, lease_id: lease(1) };
     assert_eq!(state.step(Input::Tick { now_ms: 2_000 }).unwrap().records, [close]);
+}
+
+#[test]
+fn quota_whose_calls_are_far_apart_is_kept_for_the_next() {
+    let mut state = with([granted(1, 100), reserve(1, 10, 10, 1_000), settle(1, 5)]);
+    state.step(reserve(2, 10, 10, 2_900)).unwrap();
+    state.step(settle(2, 5)).unwrap();
+    assert_eq!(state.step(Input::Tick { now_ms: 2_900 + 7_599 }).unwrap().records, [], "1.9 s apart");
+    let close = Record::Close { account_id: PAYER, lease_id: lease(1) };
+    assert_eq!(state.step(Input::Tick { now_ms: 2_900 + 7_600 }).unwrap().records, [close]);
+}
+
+#[test]
+fn quota_of_an_account_that_is_hardly_called_goes_back_within_twenty_seconds() {
+    let mut state = with([granted(1, 100), reserve(1, 10, 10, 1_000), settle(1, 5)]);
+    state.step(granted_at(2, 100, 600_000)).unwrap();
+    state.step(reserve(2, 10, 10, 600_000)).unwrap();
+    state.step(settle(2, 5)).unwrap();
+    let close = |n| Record::Close { account_id: PAYER, lease_id: lease(n) };
+    assert_eq!(state.step(Input::Tick { now_ms: 619_999 }).unwrap().records, [close(1)], "it had expired");
+    assert_eq!(state.step(Input::Tick { now_ms: 620_000 }).unwrap().records, [close(2)]);
 }
 
 #[test]
