@@ -14,10 +14,15 @@ use super::{Outbox, genai::GenAi, nanos, outbox::Waiting, spans};
 use crate::environment::Machine;
 
 const COUNT_EVERY: Duration = Duration::from_millis(250);
+/// The most that waits of calls that were refused: whoever has no key, or no money, can ask for so many spans of that and no
+/// more, and displaces none of those that count.
+const REFUSED_MAX: usize = 256;
 
 /// Counts calls, and draws those that are recorded.
 pub(crate) struct CallMeter {
     ended: Waiting<CallReport>,
+    /// Of which nothing is counted: they went to no provider.
+    refused: Waiting<CallReport>,
     totals: Mutex<GenAi>,
     outbox: Option<Arc<Outbox>>,
 }
@@ -30,7 +35,8 @@ impl std::fmt::Debug for CallMeter {
 
 impl CallMeter {
     pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
-        Self { ended: Waiting::default(), totals: Mutex::default(), outbox }
+        let refused = Waiting::at_most(REFUSED_MAX);
+        Self { ended: Waiting::default(), refused, totals: Mutex::default(), outbox }
     }
 
     /// Counts what has ended every now and then, so that the queue has room.
@@ -46,7 +52,7 @@ impl CallMeter {
     /// Counts what has ended until now, and looks at all of it.
     pub(crate) fn count<T>(&self, look: impl FnOnce(&GenAi) -> T) -> T {
         let mut totals = self.totals.lock();
-        for report in self.ended.take() {
+        for report in self.ended.take().into_iter().chain(self.refused.take()) {
             if let Some(outbox) = &self.outbox {
                 spans::of(&report, |span| outbox.spans.put(span));
             }
@@ -61,6 +67,12 @@ impl CallMeter {
         missed
     }
 
+    /// How many calls that were refused left no span: there was no room.
+    pub(crate) fn refused_missed(&self) -> u64 {
+        let [.., missed] = self.refused.counts();
+        missed
+    }
+
     /// What waits to be sent, where there is a collector.
     pub(crate) fn outbox(&self) -> Option<&Outbox> {
         self.outbox.as_deref()
@@ -69,7 +81,11 @@ impl CallMeter {
 
 impl Observer for CallMeter {
     fn ended(&self, report: CallReport) {
-        self.ended.put(report);
+        match report.last {
+            Some(_) => self.ended.put(report),
+            None if report.is_recorded() && self.outbox.is_some() => self.refused.put(report),
+            None => {}
+        }
     }
 }
 

@@ -8,17 +8,17 @@ use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
     trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
 };
-use relay::{AttemptReport, CallReport, Format, Traced};
+use relay::{AttemptReport, CallReport, Format, Noted, Traced};
 
 use super::{
     genai::operation,
     nanos,
-    value::{fraction, number, text, truth},
+    value::{fraction, integer, number, text, texts, truth},
 };
 
 /// The call's own span, and one for each attempt; nothing of a call that is not recorded.
 pub(super) fn of(report: &CallReport, mut put: impl FnMut(Span)) {
-    let Some(traced) = report.traced.as_deref().filter(|traced| traced.trace.is_recorded) else { return };
+    let Some(traced) = report.traced.as_deref().filter(|_| report.is_recorded()) else { return };
     put(of_call(report, traced));
     for attempt in &report.failed {
         put(of_attempt(report, traced, attempt, None));
@@ -42,6 +42,7 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
         number("veloera.attempts", attempts as u64),
         fraction("veloera.overhead", report.overhead.as_secs_f64()),
     ];
+    attributes.extend(report.status.map(|status| number("http.response.status_code", status.into())));
     attributes.extend(report.model.as_ref().map(|model| text("veloera.model", model.as_str())));
     attributes.extend(report.error.as_ref().map(|error| text("error.type", error.as_ref())));
     let parent = traced.trace.parent.as_ref();
@@ -51,7 +52,8 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
         kind: SpanKind::Server.into(),
         end_time_unix_nano: began.saturating_add(nanos_of(report.took)),
         attributes,
-        status: status(report.error.as_deref()),
+        // What the client did wrong is no fault of whoever serves it.
+        status: status(report.error.as_deref().filter(|_| !report.is_clients_fault())),
         ..placed(&traced.trace.context, parent, began)
     }
 }
@@ -77,6 +79,10 @@ fn of_attempt(report: &CallReport, traced: &Traced, attempt: &AttemptReport, usa
     attributes.extend(first_chunk.map(|took| fraction("gen_ai.response.time_to_first_chunk", took)));
     attributes.extend(attempt.error.as_ref().map(|error| text("error.type", error.as_ref())));
     attributes.extend(usage.iter().flat_map(used));
+    attributes.extend(report.noted.iter().flat_map(|noted| tuned(noted)));
+    if usage.is_some() {
+        attributes.extend(report.noted.iter().flat_map(|noted| answered(noted)));
+    }
     let own = traced.of_attempt(attempt.attempt.attempt);
     Span {
         name: format!("{operation} {model}"),
@@ -86,6 +92,30 @@ fn of_attempt(report: &CallReport, traced: &Traced, attempt: &AttemptReport, usa
         status: status(attempt.error.as_deref()),
         ..placed(&own, Some(&traced.trace.context), began)
     }
+}
+
+/// What the client sets.
+fn tuned(noted: &Noted) -> impl Iterator<Item = KeyValue> + use<> {
+    let tuning = noted.tuning;
+    let fractions = [
+        ("gen_ai.request.temperature", tuning.temperature),
+        ("gen_ai.request.top_p", tuning.top_p),
+        ("gen_ai.request.top_k", tuning.top_k),
+        ("gen_ai.request.frequency_penalty", tuning.frequency_penalty),
+        ("gen_ai.request.presence_penalty", tuning.presence_penalty),
+    ];
+    let fractions = fractions.into_iter().filter_map(|(name, value)| Some(fraction(name, value?)));
+    fractions.chain(tuning.seed.map(|seed| integer("gen_ai.request.seed", seed)))
+}
+
+/// What the answer says of itself.
+fn answered(noted: &Noted) -> impl Iterator<Item = KeyValue> + use<> {
+    let nature = &noted.nature;
+    let id = nature.id.as_deref().map(|id| text("gen_ai.response.id", id));
+    let model = nature.model.as_deref().map(|model| text("gen_ai.response.model", model));
+    let mut reasons = nature.finish_reasons().peekable();
+    let reasons = reasons.peek().is_some().then(|| texts("gen_ai.response.finish_reasons", reasons));
+    id.into_iter().chain(model).chain(reasons)
 }
 
 fn server(url: &axum::http::Uri) -> impl Iterator<Item = KeyValue> {
