@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use eventlog::passage::{Passage, PassageObserver};
 use ledger::{ChargeObserver, Charged};
 use parking_lot::Mutex;
 use relay::{CallReport, Observer};
@@ -95,6 +96,16 @@ impl ChargeObserver for CallMeter {
         let now = nanos(Machine::now());
         for charge in charged {
             outbox.spans.put(spans::of_charge(charge, now, took));
+        }
+    }
+}
+
+impl PassageObserver for CallMeter {
+    fn passed(&self, passage: Passage) {
+        let Some(outbox) = &self.outbox else { return };
+        let now = nanos(Machine::now());
+        for traced in &passage.traced {
+            outbox.spans.put(spans::of_passage(&passage, *traced, now));
         }
     }
 }

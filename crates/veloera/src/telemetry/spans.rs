@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{price::Usage, trace::TraceContext};
+use eventlog::passage::{Passage, Step};
 use ledger::Charged;
 use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
@@ -158,6 +159,37 @@ pub(super) fn of_charge(charge: &Charged, now: u64, took: Duration) -> Span {
         attributes,
         ..placed(&charge.own, Some(&charge.parent), began)
     }
+}
+
+/// One event on its way: published, or taken in by a read model with the others of a page.
+pub(super) fn of_passage(passage: &Passage, (position, event): (u64, TraceContext), now: u64) -> Span {
+    let began = now.saturating_sub(nanos_of(passage.took));
+    let (name, kind) = match passage.step {
+        Step::Published => (format!("publish {}", passage.log), SpanKind::Producer),
+        Step::Applied(read_model) => (format!("apply {read_model}"), SpanKind::Consumer),
+    };
+    let mut attributes = vec![
+        text("veloera.log", passage.log.to_string()),
+        number("veloera.position", position),
+        number("veloera.page.first", passage.first),
+        number("veloera.page.last", passage.last),
+    ];
+    if passage.step == Step::Published {
+        attributes.extend([text("messaging.system", "nats"), text("messaging.operation.type", "send")]);
+    }
+    // The same span wherever it is drawn, and another one for each event and step.
+    let nth = name.bytes().fold(low(position), |nth, byte| nth.rotate_left(5) ^ u32::from(byte));
+    Span {
+        name,
+        kind: kind.into(),
+        end_time_unix_nano: now,
+        attributes,
+        ..placed(&event.child(nth), Some(&event), began)
+    }
+}
+
+fn low(position: u64) -> u32 {
+    u32::try_from(position & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// A span at its place in the trace.
