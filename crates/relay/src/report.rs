@@ -58,7 +58,8 @@ impl Incoming {
         self.parent
     }
 
-    pub(crate) fn traced(self, trace: CallTrace) -> Traced {
+    /// A call in that trace, with what the client says of it.
+    pub fn traced(self, trace: CallTrace) -> Traced {
         Traced { trace, state: self.state }
     }
 }

@@ -109,3 +109,46 @@ impl PassageObserver for CallMeter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use domain::{CallId, TimeStamp, trace::Sampling};
+    use relay::{CallReport, Format, Incoming, Observer};
+
+    use super::{CallMeter, Outbox, REFUSED_MAX};
+
+    fn refused() -> CallReport {
+        let call_id = CallId(uuid::Uuid::from_u128(7));
+        let trace = Sampling::per_million(1_000_000).of(call_id, None).unwrap();
+        CallReport {
+            call_id,
+            format: Format::OpenaiChat,
+            is_streamed: false,
+            model: None,
+            started_at: TimeStamp::default(),
+            took: Duration::ZERO,
+            overhead: Duration::ZERO,
+            output_limit: None,
+            noted: None,
+            status: Some(401),
+            usage: None,
+            error: Some("invalid_api_key".into()),
+            failed: Vec::new(),
+            last: None,
+            traced: Some(Box::new(Incoming::default().traced(trace))),
+        }
+    }
+
+    #[test]
+    fn calls_that_are_refused_have_room_of_their_own_and_are_counted_nowhere() {
+        let outbox = Arc::new(Outbox::default());
+        let meter = CallMeter::new(Some(Arc::clone(&outbox)));
+        (0..REFUSED_MAX + 3).for_each(|_| meter.ended(refused()));
+        meter.ended(CallReport { traced: None, ..refused() });
+        let seen = meter.count(|totals| totals.kinds.len());
+        assert_eq!((seen, outbox.spans.counts()[0]), (0, REFUSED_MAX as u64));
+        assert_eq!((meter.refused_missed(), meter.missed()), (3, 0));
+    }
+}
