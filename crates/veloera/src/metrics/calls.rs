@@ -31,10 +31,11 @@ pub(super) fn encode(page: &mut Page<'_>, meter: &CallMeter) -> fmt::Result {
             .zip(of)
             .map(|(signal, count)| (vec![("signal", signal.to_owned())], count))
     };
+    let uncounted = (vec![("signal", "calls".to_owned())], meter.waiting());
     page.gauge(
         "veloera_telemetry_waiting",
-        "What waits to be sent to the collector",
-        each([spans[0], logs[0]]),
+        "What waits to be counted, or sent to the collector",
+        each([spans[0], logs[0]]).chain([uncounted]),
     )?;
     page.counter("veloera_telemetry_sent", "What the collector has taken", each([spans[1], logs[1]]))?;
     let dropped = missed.into_iter().chain(each([spans[2], logs[2]]));

@@ -62,6 +62,12 @@ impl CallMeter {
         look(&totals)
     }
 
+    /// How many calls wait to be counted.
+    pub(crate) fn waiting(&self) -> u64 {
+        let [waiting, ..] = self.ended.counts();
+        waiting
+    }
+
     /// How many calls were not counted: there was no room.
     pub(crate) fn missed(&self) -> u64 {
         let [.., missed] = self.ended.counts();
