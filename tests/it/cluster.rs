@@ -7,6 +7,8 @@ mod faults;
 mod limits;
 mod models;
 mod orphan;
+mod outage;
+mod twice;
 
 use tests::{
     ApiClient, Cluster, Launch, Reply, Response, Veloera, chance, client::chat, price::MODEL,

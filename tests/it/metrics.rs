@@ -77,6 +77,7 @@ async fn calls_tokens_money_and_lags_are_told() {
     for (name, value) in [
         ("veloera_journal_admits", 1.0),
         ("veloera_calls_open", 0.0),
+        ("veloera_append_waiting", 0.0),
         ("veloera_projection_lag_events{projection=\"calls\"}", 0.0),
     ] {
         assert_eq!(found[name], value, "{name}");
@@ -86,6 +87,8 @@ async fn calls_tokens_money_and_lags_are_told() {
         "process_cpu_seconds_total",
         "process_open_fds",
         "process_max_fds",
+        "veloera_journal_bytes",
+        "veloera_journal_bytes_max",
         "process_start_time_seconds",
     ] {
         assert!(found[name] > 0.0, "{name}");

@@ -1,7 +1,10 @@
 //! One trace from the client to the charge, what a collector is sent, and that none is needed.
 
 use http::HeaderValue;
-use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
+use opentelemetry_proto::tonic::{
+    logs::v1::LogRecord,
+    metrics::v1::{Metric, metric::Data},
+};
 use serde_json::{Value, json};
 use tests::{
     ApiClient, Cluster, Collector, Launch, Received, Reply, World,
@@ -73,10 +76,17 @@ async fn one_trace_leads_from_the_client_through_the_attempt_to_the_charge() {
         ("gen_ai.usage.input_tokens", "20"),
         ("gen_ai.usage.output_tokens", "3"),
         ("gen_ai.usage.prompt_tokens", "20"),
+        ("gen_ai.response.model", MODEL),
+        ("gen_ai.response.finish_reasons", "[stop]"),
         ("server.address", "127.0.0.1"),
     ] {
         assert_eq!(attribute(&attempt.attributes, key).as_deref(), Some(value), "{key}");
     }
+    assert!(attribute(&attempt.attributes, "gen_ai.response.id").is_some());
+    let of_call = |key| attribute(&call.attributes, key);
+    assert_eq!(of_call("http.response.status_code").as_deref(), Some("200"));
+    let applied = collector.span(TRACE, "apply calls").await;
+    assert_eq!(applied.parent_span_id, charge.span_id);
     assert_eq!(collector.taken().headers["authorization"], "Bearer x");
     world.close().await;
 }
@@ -108,6 +118,10 @@ async fn metrics_and_log_lines_reach_the_collector_as_they_are_here() {
         format!("gen_ai_client_operation_duration_seconds_count{{{of}}} 2"),
         format!("gen_ai_client_operation_duration_seconds_count{{{of},error_type=\"503\"}} 1"),
         format!("gen_ai_client_operation_time_to_first_chunk_seconds_count{{{of}}} 1"),
+        format!("gen_ai_client_operation_time_per_output_chunk_seconds_count{{{of}}} 5"),
+        format!("gen_ai_server_request_duration_seconds_count{{{of}}} 2"),
+        format!("gen_ai_server_time_to_first_token_seconds_count{{{of}}} 1"),
+        format!("gen_ai_server_time_per_output_token_seconds_count{{{of}}} 1"),
         format!(
             "gen_ai_client_inference_usage_input_tokens_total{{{of},gen_ai_token_modality=\"unknown\"}} 40"
         ),
@@ -212,4 +226,97 @@ async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charg
     let charge = collector.span(TRACE, "quota_deducted").await;
     assert_eq!(charge.parent_span_id, call.span_id);
     cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_refused_has_a_span_that_says_why() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
+    let world = World::launched(launch, answer).await;
+    let poor = world.token("poor", Some(1)).await;
+    for (nth, (api, model, status, error)) in [
+        (world.client("sk-nobody"), MODEL, 401, "invalid_api_key"),
+        (world.api(), "no-such-model", 404, "model_not_found"),
+        (world.client(&poor.key), MODEL, 429, "insufficient_quota"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let trace = format!("{nth}{}", &TRACE[1..]);
+        let parent = format!("00-{trace}-{SPAN}-01");
+        let refused = api.chat_in_trace(&parent, &chat(model, "Hello")).await.unwrap();
+        assert_eq!(refused.status, status, "{refused:?}");
+        let call = collector.span(&trace, "POST /v1/chat/completions").await;
+        assert_eq!(hex::encode(&call.parent_span_id), SPAN);
+        let said = |key| attribute(&call.attributes, key);
+        assert_eq!(said("http.response.status_code"), Some(status.to_string()));
+        assert_eq!(said("error.type").as_deref(), Some(error));
+        assert!(call.status.is_none(), "it is no fault of whoever serves: {call:?}");
+        assert!(call.start_time_unix_nano <= call.end_time_unix_nano);
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_home_at_the_end_is_told_at_the_end() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
+    let world = World::launched(launch, answer).await;
+    let mut traces = Vec::new();
+    for nth in 0..5 {
+        let trace = format!("{nth}{}", &TRACE[1..]);
+        traced(&world.api(), &format!("00-{trace}-{SPAN}-01"), &chat(MODEL, "Hello")).await;
+        traces.push(hex::decode(trace).unwrap());
+    }
+    // It ends before the last of them are anywhere but in the journal and in memory.
+    world.close().await;
+    let spans = collector.taken().spans;
+    for trace in traces {
+        for name in ["POST /v1/chat/completions", &format!("chat {MODEL}"), "quota_deducted"] {
+            let found = spans.iter().any(|span| span.trace_id == trace && span.name == name);
+            assert!(found, "{name} of {} is missing", hex::encode(&trace));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_keeps_its_trace_and_every_line_of_a_request_names_it() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
+    let world = World::launched(launch, |_| Reply::status(500)).await;
+    let user = json!({ "name": "Ann", "login": "ann", "password": "correct horse battery staple" });
+    world.admin().create("/users", user).await;
+    let body = json!({ "login": "ann", "password": "correct horse battery staple" });
+    world.admin().create_in_trace(&sampled(), "/auth/login", &body).await;
+    let events = world.admin().list("/events?log=control").await;
+    let opened: Vec<_> = events.iter().filter(|event| event["metadata"]["trace_id"] == TRACE).collect();
+    assert_eq!(opened.len(), 1, "{events:#?}");
+    assert_eq!(opened[0]["event_type"], "session_opened");
+    let failed = world.api().chat_in_trace(&sampled(), &chat(MODEL, "fail")).await.unwrap();
+    assert_eq!(failed.status, 502);
+    let trace = hex::decode(TRACE).unwrap();
+    for path in ["/api/v1/auth/login", "/v1/chat/completions"] {
+        collector
+            .until(path, |taken| {
+                let of = |line: &&LogRecord| attribute(&line.attributes, "path").as_deref() == Some(path);
+                let mut lines = taken.logs.iter().filter(of);
+                lines.find(|line| line.trace_id == trace).map(drop)
+            })
+            .await;
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishing_a_charge_is_part_of_its_trace() {
+    let collector = Collector::start().await;
+    let nats = servers::Nats::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url()).set("NATS_URL", nats.url());
+    let world = World::launched(launch, answer).await;
+    traced(&world.api(), &sampled(), &chat(MODEL, "Hello")).await;
+    let metadata = charged(&world).await;
+    let published = collector.span(TRACE, "publish ledger").await;
+    assert_eq!(metadata["span_id"], hex::encode(&published.parent_span_id));
+    assert!(attribute(&published.attributes, "veloera.position").is_some());
+    world.close().await;
 }

@@ -84,6 +84,13 @@ pub fn attribute(of: &[KeyValue], key: &str) -> Option<String> {
         Value::IntValue(number) => Some(number.to_string()),
         Value::DoubleValue(number) => Some(number.to_string()),
         Value::BoolValue(truth) => Some(truth.to_string()),
+        Value::ArrayValue(array) => {
+            let texts = array.values.iter().filter_map(|value| match value.value.as_ref()? {
+                Value::StringValue(text) => Some(text.as_str()),
+                _ => None,
+            });
+            Some(format!("[{}]", texts.collect::<Vec<_>>().join(",")))
+        }
         _ => None,
     }
 }

@@ -1,5 +1,8 @@
 //! A line between two processes, which can be bad.
 
+mod again;
+mod twice;
+
 use std::{io, net::SocketAddr};
 
 use tokio::{
@@ -8,6 +11,8 @@ use tokio::{
     sync::watch,
     task::JoinSet,
 };
+
+pub use self::{again::Again, twice::Twice};
 
 /// What becomes of what is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +47,8 @@ impl Wire {
 
     /// One that leads to where a server's `url` does, and the `url` that leads through it.
     pub async fn within(url: &str) -> (Self, String) {
-        let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let server = authority.rsplit('@').next().unwrap_or_default();
-        let wire = Self::to(server.parse().expect("a url with an address")).await;
-        let through = url.replacen(server, &wire.address.to_string(), 1);
+        let wire = Self::to(server_of(url).parse().expect("a url with an address")).await;
+        let (_, through) = through(url, wire.address);
         (wire, through)
     }
 
@@ -53,6 +56,17 @@ impl Wire {
     pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
+}
+
+fn server_of(url: &str) -> &str {
+    let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Where a `url` leads, and the one that leads there over `address`.
+fn through(url: &str, address: SocketAddr) -> (SocketAddr, String) {
+    let server = server_of(url);
+    (server.parse().expect("a url with an address"), url.replacen(server, &address.to_string(), 1))
 }
 
 async fn serve(listener: TcpListener, server: SocketAddr, line: watch::Receiver<Line>) {

@@ -11,6 +11,7 @@ use domain::{
     group::{Group, GroupCommand},
     price::{Price, Ratio},
     price_list::{LIST_ID, PriceList, PriceListCommand},
+    trace::TraceContext,
 };
 use eventlog::{EventLog, ExecuteError, Fault, Metadata, StoreError, Tx};
 use relay::Providers;
@@ -161,7 +162,7 @@ impl Plan {
     }
 }
 
-/// Applies a file to a log that nobody else serves.
+/// Applies a file to a log that nobody else serves, in the trace that whoever asks for it is in.
 ///
 /// # Errors
 /// When something in it cannot be, or the store fails: then nothing was applied.
@@ -170,12 +171,14 @@ pub async fn apply(
     providers: &Providers,
     ids: &dyn Ids,
     desired: Desired,
+    trace: Option<TraceContext>,
 ) -> Result<Applied, ApplyError> {
     let plan = Plan::new(log, providers, ids, desired).await.map_err(|fault| match fault {
         Fault::Refused(denial) => ApplyError::Refused(denial.to_string()),
         Fault::Store(error) => error.into(),
     })?;
     let metadata = Metadata { actor: Some("apply".into()), ..Metadata::default() };
+    let metadata = trace.into_iter().fold(metadata, Metadata::traced);
     let applied = log.transact(metadata, move |tx| Box::pin(plan.carry_out(tx))).await;
     applied.map(|(applied, _)| applied).map_err(|error| match error {
         ExecuteError::Store(error) => error.into(),

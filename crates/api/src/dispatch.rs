@@ -3,17 +3,18 @@
 use std::net::IpAddr;
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use domain::{CommandId, Sealed, trace::TraceContext};
 use eventlog::{Command, Executed, Fault, Heads, Metadata, StoreError, Tx};
 use futures_util::future::BoxFuture;
+use relay::Incoming;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Edge,
-    extract::{Intent, position},
+    extract::{Intent, idempotency::peer, position},
     permission::Actor,
     problem::{Code, Denial, Problem},
 };
@@ -121,18 +122,40 @@ where
     Ok(answer.at(positions))
 }
 
+/// Who asks, from where, and in which trace.
+#[derive(Debug)]
+pub(crate) struct By {
+    pub(crate) actor: String,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl By {
+    /// Whoever acts by that intent.
+    pub(crate) const fn intent(actor: String, intent: &Intent) -> Self {
+        Self { actor, ip: intent.ip, trace: intent.trace }
+    }
+
+    /// Whoever asks with that request.
+    pub(crate) fn request(actor: String, parts: &Parts) -> Self {
+        Self { actor, ip: peer(parts), trace: Incoming::read(&parts.headers).parent() }
+    }
+
+    /// Somebody of whom no more is known.
+    pub(crate) const fn only(actor: String) -> Self {
+        Self { actor, ip: None, trace: None }
+    }
+}
+
 /// Carries out what is never sent twice under one key, such as signing in.
-pub(crate) async fn transact<T, F>(
-    edge: &Edge,
-    actor: String,
-    ip: Option<IpAddr>,
-    decide: F,
-) -> Result<(T, Heads), Problem>
+pub(crate) async fn transact<T, F>(edge: &Edge, by: By, decide: F) -> Result<(T, Heads), Problem>
 where
     T: Send + 'static,
     F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Fault<Denial>>> + Send + 'static,
 {
-    let (value, positions) = edge.log.transact(metadata(edge, actor, ip)?, decide).await?;
+    let By { actor, ip, trace } = by;
+    let metadata = traced(metadata(edge, actor, ip)?, trace);
+    let (value, positions) = edge.log.transact(metadata, decide).await?;
     position::wait(edge, positions).await;
     Ok((value, positions))
 }
@@ -155,10 +178,7 @@ fn metadata(edge: &Edge, actor: String, ip: Option<IpAddr>) -> Result<Metadata, 
 }
 
 fn traced(metadata: Metadata, trace: Option<TraceContext>) -> Metadata {
-    match trace {
-        Some(context) => metadata.traced(context),
-        None => metadata,
-    }
+    trace.into_iter().fold(metadata, Metadata::traced)
 }
 
 /// Where an answer is sealed for.

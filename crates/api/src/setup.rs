@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::{
     Edge,
-    dispatch::transact,
+    dispatch::{By, transact},
     extract::Query,
     key,
     password::Secret,
@@ -138,7 +138,7 @@ async fn root(edge: &Edge, filled: RootForm) -> Result<String, Problem> {
     };
     let (text, key) = key::admin_key(&edge.ids.secret()?);
     let key_id = AdminKeyId(edge.ids.uuid());
-    let made = transact(edge, "setup".into(), None, move |tx| {
+    let made = transact(edge, By::only("setup".into()), move |tx| {
         Box::pin(async move {
             let id = person.user_id.to_string();
             person.make::<Denial>(tx).await?;

@@ -125,6 +125,17 @@ impl Recorded {
         self.stream.split_once(':').map_or(self.stream.as_str(), |(kind, _)| kind)
     }
 
+    /// The span that it is or happened in, where its trace is recorded.
+    pub fn trace(&self) -> Option<TraceContext> {
+        // Most events belong to no trace: they are not read for it.
+        if !self.metadata.contains("\"span_id\"") {
+            return None;
+        }
+        let metadata: Metadata = serde_json::from_str(&self.metadata).ok()?;
+        let text = format!("00-{}-{}-01", metadata.trace_id?, metadata.span_id?);
+        TraceContext::read(text.as_bytes())
+    }
+
     /// The id of its stream.
     pub fn id(&self) -> &str {
         stream_id(&self.stream)

@@ -12,6 +12,7 @@ mod envelope;
 mod event;
 pub mod fault;
 mod leaf;
+pub mod passage;
 mod persons;
 mod progress;
 mod reader;

@@ -165,6 +165,11 @@ impl EventLog {
         self.heads.clone()
     }
 
+    /// How many commands wait for the appender, of [`QUEUE_MAX`].
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// The last position of a log.
     pub fn head(&self, log: domain::Log) -> u64 {
         self.heads.borrow().of(log)

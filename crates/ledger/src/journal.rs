@@ -205,6 +205,12 @@ impl Journal {
         Ok(batch.records)
     }
 
+    /// What its files take on the disk, and the most that they may, in bytes.
+    pub fn bytes(&self) -> (u64, u64) {
+        let files = self.firsts.len() + usize::from(self.spare.is_some());
+        ((files as u64).saturating_mul(self.limits.segment_bytes as u64), self.limits.bytes_max)
+    }
+
     /// Whether a new reservation may be taken: what is reserved must be possible to settle.
     ///
     /// # Errors

@@ -201,6 +201,11 @@ impl Node {
         self.inner.lock().journal.seq().saturating_sub(*self.ingested.borrow())
     }
 
+    /// What the journal takes on the disk, and the most that it may, in bytes.
+    pub fn journal_bytes(&self) -> (u64, u64) {
+        self.inner.lock().journal.bytes()
+    }
+
     /// How many records this journal has had written.
     pub fn written(&self) -> u64 {
         self.inner.lock().journal.seq()

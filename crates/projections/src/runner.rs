@@ -13,16 +13,19 @@ mod write;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use domain::{Log, TimeStamp};
-use eventlog::{Connection, Dialect, EventLog, Heads, PAGE_MAX, Recorded, StoreError};
+use eventlog::{
+    Connection, Dialect, EventLog, Heads, PAGE_MAX, Recorded, StoreError,
+    passage::{self, Passage, PassageObserver, Step},
+};
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use self::write::{Written, begin_anew, write};
 pub(crate) use self::{checkpoint::Checkpoint, rebuild::rebuild, status::status};
@@ -77,6 +80,7 @@ pub struct Runner<P> {
     positions: watch::Sender<u64>,
     /// When the first event was recorded that was read and not taken in yet, in microseconds; 0 where there is none.
     waiting: AtomicI64,
+    observer: OnceLock<Arc<dyn PassageObserver>>,
     projection: P,
 }
 
@@ -90,7 +94,17 @@ impl<P: Projection> Runner<P> {
         let generation = Generation::active::<P>(&mut connection).await?;
         let checkpoint = Checkpoint::find::<P>(&mut connection, generation).await?;
         let position = checkpoint.map_or(0, |checkpoint| checkpoint.position);
-        Ok(Arc::new(Self { positions: watch::Sender::new(position), waiting: AtomicI64::new(0), projection }))
+        Ok(Arc::new(Self {
+            positions: watch::Sender::new(position),
+            waiting: AtomicI64::new(0),
+            observer: OnceLock::new(),
+            projection,
+        }))
+    }
+
+    /// Tells `observer` of every page in which there is a traced event; the first that is named is told.
+    pub fn observed_by(&self, observer: Arc<dyn PassageObserver>) {
+        self.observer.get_or_init(|| observer);
     }
 
     pub(crate) const fn projection(&self) -> &P {
@@ -134,11 +148,12 @@ impl<P: Projection> Runner<P> {
             let full = events.len() == PAGE_MAX;
             if let (Some(first), Some(last)) = (events.first(), events.last()) {
                 self.waiting.store(first.recorded_at.micros(), Ordering::Relaxed);
-                let next = checkpoint.at(last);
+                let (next, begun) = (checkpoint.at(last), Instant::now());
                 match write::<P>(log, P::page(&events)?, generation, (checkpoint, next)).await? {
                     Written::Here(page) => {
                         self.projection.taken(page);
                         self.positions.send_replace(next.position);
+                        self.passed(&events, begun.elapsed());
                         checkpoint = next;
                     }
                     Written::Replaced => {
@@ -156,6 +171,18 @@ impl<P: Projection> Runner<P> {
                 return Ok(());
             }
             tokio::time::sleep(GATHER).await;
+        }
+    }
+
+    fn passed(&self, events: &[Recorded], took: Duration) {
+        let (Some(observer), Some(first), Some(last)) = (self.observer.get(), events.first(), events.last())
+        else {
+            return;
+        };
+        let traced = passage::traced(events);
+        if !traced.is_empty() {
+            let (first, last) = (first.position, last.position);
+            observer.passed(Passage { step: Step::Applied(P::NAME), log: P::LOG, first, last, traced, took });
         }
     }
 

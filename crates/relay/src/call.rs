@@ -4,6 +4,7 @@ mod attempts;
 mod attended;
 mod error;
 mod plan;
+mod refused;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,14 +13,17 @@ use domain::{CallId, GroupName, ModelName, account::Flag};
 use tokio::{runtime::Handle, time::Instant};
 use tokio_util::task::TaskTracker;
 
-pub use self::error::{CallError, Retry};
 use self::{
     attempts::Answered,
     attended::{Attended, Client},
     plan::Plan,
 };
+pub use self::{
+    error::{CallError, Retry},
+    refused::Refused,
+};
 use crate::{
-    Answer, Caller, Clock, Directory, Format, Incoming, Ledger, Observer, Ports, RelayConfig,
+    Answer, Caller, Clock, Directory, Format, Incoming, Ledger, Noted, Observer, Ports, RelayConfig,
     RelayConfigError, Traced,
     answer::Aftermath,
     health::{Health, OpenCircuit},
@@ -86,8 +90,13 @@ impl Relay {
         from: Incoming,
     ) -> Result<Answer, CallError> {
         let begun = Instant::now();
-        let plan = Plan::read(&*self.directory, format, caller, body)?;
-        let admission = self.limits.admit(plan.limited(), plan.tokens())?;
+        let (plan, admission) = match self.admit(format, caller, body) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.refused(format, call_id, from, Refused::from(&error));
+                return Err(error);
+            }
+        };
         let trace = self.config.sampling.of(call_id, from.parent());
         let recording =
             self.recording(begun, call_id, &plan, trace.map(|trace| Box::new(from.traced(trace))));
@@ -103,7 +112,16 @@ impl Relay {
         Attended::new(work, client, &self.tasks).await
     }
 
+    /// What is known of a call that may be made, which counts against limits from now on.
+    fn admit(&self, format: Format, caller: Caller, body: Bytes) -> Result<(Plan, Admission), CallError> {
+        let plan = Plan::read(&*self.directory, format, caller, body)?;
+        let admission = self.limits.admit(plan.limited(), plan.tokens())?;
+        Ok((plan, admission))
+    }
+
     fn recording(&self, at: Instant, call_id: CallId, plan: &Plan, traced: Option<Box<Traced>>) -> Recording {
+        let is_recorded = traced.as_ref().is_some_and(|traced| traced.trace.is_recorded);
+        let noted = is_recorded.then(|| Box::new(Noted { tuning: plan.asked.tuning(), ..Noted::default() }));
         let begun = Begun {
             at,
             call_id,
@@ -111,6 +129,7 @@ impl Relay {
             is_streamed: plan.asked.stream(),
             started_at: self.clock.now(),
             output_limit: plan.asked.output_limit(),
+            noted,
             traced,
         };
         Recording::new(Arc::clone(&self.observer), begun)
@@ -142,6 +161,7 @@ impl Relay {
         let (mut call, output_limit) = self.reserve(call_id, plan, admission, recording).await?;
         match self.attempts(plan, &mut call, output_limit, deadline).await? {
             Answered::Whole(bytes, measured) => {
+                call.came(&bytes);
                 let left = client.has_left().then_some(Flag::ClientLeft);
                 call.settle(&measured, left.into_iter().collect());
                 Ok(Answer::whole(bytes))
@@ -171,6 +191,7 @@ impl Relay {
         let reserved = self.ledger.reserve(facts.clone(), budgets.clone(), asked.amount, asked.floor).await;
         facts.reserved = reserved.map_err(|error| {
             let error = CallError::from(error);
+            recording.refuses(error.status().as_u16());
             recording.end(&plan.model, None, None, Some(error.code().code().into()));
             error
         })?;

@@ -29,7 +29,7 @@ mod whole;
 
 pub use self::{
     answer::{Answer, AnswerBody},
-    call::{CallError, Relay, Retry},
+    call::{CallError, Refused, Relay, Retry},
     caller::{Caller, CallerLimits},
     config::{RelayConfig, RelayConfigError},
     health::{OpenCircuit, Why},
@@ -42,6 +42,6 @@ pub use self::{
     },
     probe::{Probe, ProbeError},
     providers::{Format, Provider, Providers, ProvidersError},
-    report::{AttemptReport, CallReport, ErrorType, Incoming, Observer, Traced},
+    report::{AttemptReport, CallReport, ErrorType, Incoming, Noted, Observer, Traced},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
 };

@@ -11,6 +11,7 @@ use domain::{
     price::Usage,
 };
 use http::HeaderMap;
+use wire::openai_chat::Nature;
 
 pub(crate) use self::funds::NextPart;
 use crate::{
@@ -121,6 +122,32 @@ impl OpenCall {
         }
     }
 
+    /// What to note of an answer for the call's trace, if anything.
+    pub(crate) fn to_note(&self) -> Option<Box<Nature>> {
+        self.recording.as_ref().and_then(Recording::to_note)
+    }
+
+    /// A whole answer has come.
+    pub(crate) fn came(&mut self, answer: &[u8]) {
+        if let Some(recording) = &mut self.recording {
+            recording.came(answer);
+        }
+    }
+
+    /// So many chunks of a stream have come, which say that of themselves.
+    pub(crate) fn streamed(&mut self, chunks: u64, nature: Option<Box<Nature>>) {
+        if let Some(recording) = &mut self.recording {
+            recording.streamed(chunks, nature);
+        }
+    }
+
+    /// The client is told of an error with that status.
+    pub(crate) fn refuses(&mut self, status: u16) {
+        if let Some(recording) = &mut self.recording {
+            recording.refuses(status);
+        }
+    }
+
     /// The call and its trace, for log lines.
     pub(crate) fn names(&self) -> (CallId, Option<String>) {
         (self.facts.call_id, self.facts.trace.map(|context| context.trace_text()))
@@ -214,8 +241,8 @@ impl OpenCall {
     /// A record that is lost leaves the call open in the journal, where the next start settles it as in doubt.
     fn said(&self, record: &'static str, recorded: Result<(), LedgerError>) {
         if let Err(error) = recorded {
-            let (call_id, part) = (self.facts.call_id, self.facts.part);
-            tracing::error!(call.id = %call_id, part, record, %error, "the journal did not take a record");
+            let ((call_id, trace_id), part) = (self.names(), self.facts.part);
+            tracing::error!(%call_id, trace_id, part, record, %error, "the journal did not take a record");
         }
     }
 }

@@ -12,6 +12,7 @@ use domain::{
     trace::{CallTrace, TraceContext},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use wire::{Tuning, openai_chat::Nature};
 
 pub(crate) use self::recording::{Begun, Recording};
 use crate::{Format, Route};
@@ -57,7 +58,8 @@ impl Incoming {
         self.parent
     }
 
-    pub(crate) fn traced(self, trace: CallTrace) -> Traced {
+    /// A call in that trace, with what the client says of it.
+    pub fn traced(self, trace: CallTrace) -> Traced {
         Traced { trace, state: self.state }
     }
 }
@@ -109,6 +111,10 @@ pub struct CallReport {
     pub overhead: Duration,
     /// The most output that the client wants.
     pub output_limit: Option<u64>,
+    /// What else is known of calls that are recorded.
+    pub noted: Option<Box<Noted>>,
+    /// The status that the client was answered with, where that is known.
+    pub status: Option<u16>,
     /// What was used; nothing where nobody answered.
     pub usage: Option<Usage>,
     /// Why it failed, if it did.
@@ -119,6 +125,27 @@ pub struct CallReport {
     pub last: Option<AttemptReport>,
     /// The trace that it belongs to.
     pub traced: Option<Box<Traced>>,
+}
+
+impl CallReport {
+    /// Whether spans are drawn of it.
+    pub fn is_recorded(&self) -> bool {
+        self.traced.as_ref().is_some_and(|traced| traced.trace.is_recorded)
+    }
+
+    /// Whether the client was told that it asks for what it may not have.
+    pub fn is_clients_fault(&self) -> bool {
+        self.status.is_some_and(|status| (400..500).contains(&status))
+    }
+}
+
+/// What is looked at only for traces: numbers and names, and nothing of what is said.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    /// What the client sets.
+    pub tuning: Tuning,
+    /// What the answer says of itself.
+    pub nature: Nature,
 }
 
 /// One attempt of a call. The model in it is what the provider was asked for.
@@ -134,6 +161,8 @@ pub struct AttemptReport {
     pub took: Duration,
     /// How long the first chunk of a stream took.
     pub first_chunk: Option<Duration>,
+    /// How many chunks of a stream have come.
+    pub chunks: u64,
     /// Why it failed, if it did.
     pub error: Option<ErrorType>,
 }

@@ -8,7 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use domain::{JournalId, LeaseId, TimeStamp};
+use domain::{JournalId, LeaseId, TimeStamp, trace::TraceContext};
 use eventlog::SealError;
 use uuid::Uuid;
 
@@ -64,6 +64,13 @@ impl Machine {
         #[cfg(feature = "faults")]
         let now = now.plus_ms(ahead::ms());
         now
+    }
+
+    /// The trace that whoever ran this command is in, by the variable that OpenTelemetry names for it.
+    pub(crate) fn trace() -> Option<TraceContext> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+        let parent = std::env::var_os("TRACEPARENT")?;
+        TraceContext::read(parent.as_encoded_bytes())
     }
 
     /// 256 bits that nobody can guess.

@@ -115,6 +115,12 @@ impl NodeMetrics {
                 models.iter().map(|models| (vec![("projection", "redis".into())], behind(models.position()))),
             ),
         )?;
+        let waiting = u64::try_from(log.waiting()).unwrap_or(u64::MAX);
+        page.gauge(
+            "veloera_append_waiting",
+            "Commands that wait to be carried out; at most 1024 do",
+            [(Labels::new(), waiting)],
+        )?;
         let waited = calls.waiting_since().map_or(0, |since| Machine::now().ms_since(since));
         page.gauge_seconds(
             "veloera_projection_lag_seconds",
@@ -165,6 +171,13 @@ impl NodeMetrics {
             "veloera_journal_lag_records",
             "Records that the ledger does not have yet",
             [(Labels::new(), lag)],
+        )?;
+        let (bytes, bytes_max) = self.node.journal_bytes();
+        page.gauge("veloera_journal_bytes", "What the journal's files take", [(Labels::new(), bytes)])?;
+        page.gauge(
+            "veloera_journal_bytes_max",
+            "The most that they may: then calls answer 503",
+            [(Labels::new(), bytes_max)],
         )?;
         let admits = u64::from(self.node.admits().is_ok());
         page.gauge(

@@ -24,6 +24,7 @@ use self::{
     build::Parts,
     lanes::{Lane, Slots},
     remote::RemoteParts,
+    work::Sending,
 };
 use crate::{
     config::{Config, Role},
@@ -66,8 +67,8 @@ pub(crate) fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
             let sealer = data_dir.given_sealer(master_key)?;
             let parts =
                 RemoteParts::build(config, urls, &data_dir, sealer, &telemetry, [ledger, control]).await?;
-            parts.work.export(&telemetry, config, &parts.edge, control);
-            serve_remote(config, &data_dir, parts, &relays).await
+            let sending = parts.work.export(&telemetry, config, &parts.edge, control);
+            serve_remote(config, &data_dir, parts, &relays, sending).await
         } else {
             let sealer = data_dir.sealer(master_key)?;
             let parts = Parts::build(config, &data_dir, sealer, &telemetry, [ledger, control]).await?;
@@ -112,15 +113,17 @@ async fn serve(
     let setup = setup(&parts, address)?;
     // It holds the log, which ends when nobody does any more: the lanes alone keep it.
     let edge = parts.edge(config, setup);
-    parts.work.export(telemetry, config, &edge.client, &Handle::current());
+    let sending = parts.work.export(telemetry, config, &edge.client, &Handle::current());
     let router = if config.role == Role::Control { api::control_router(&edge) } else { api::router(&edge) };
     drop(edge);
     let stop = parts.work.stop_after(stop::requested()?);
     let server = answer(listener, router, relays, stop);
     let (work, ends) = parts.into_work();
     stop::in_order(config, server, &work).await?;
+    let told = stop::telling(sending).await;
     drop(work);
     stop::log(ends).await;
+    stop::told(told).await;
     Ok(())
 }
 
@@ -129,12 +132,14 @@ async fn serve_remote(
     data_dir: &DataDir,
     parts: RemoteParts,
     relays: &[Runtime],
+    sending: Option<Sending>,
 ) -> anyhow::Result<()> {
     let (listener, _) = listen(config, data_dir).await?;
     let stop = parts.work.stop_after(stop::requested()?);
     let server = answer(listener, api::client_router(&parts.edge), relays, stop);
     stop::in_order(config, server, &parts.work).await?;
     parts.keep();
+    stop::told(stop::telling(sending).await).await;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ mod usage;
 pub use self::{
     edit::Edits,
     input::Input,
-    request::{CHOICES_MAX, INPUTS_MAX, MEMBERS_MAX, MODEL_BYTES_MAX, Request, RequestError},
+    request::{CHOICES_MAX, INPUTS_MAX, MEMBERS_MAX, MODEL_BYTES_MAX, Request, RequestError, Tuning},
     usage::{TOKENS_MAX, Usage},
 };
 

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod error;
+mod nature;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 pub(crate) use self::answer::{object, read_usage};
 pub use self::{
     answer::{Answer, AnswerError, read_answer},
+    nature::Nature,
     stream::{StreamDecoder, StreamError},
 };
 use crate::{

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use self::facts::Facts;
 pub(crate) use self::form::{Form, Says};
+pub use self::tuning::Tuning;
 use crate::{
     Input,
     json::{self, DEPTH_MAX, Kind},
@@ -14,6 +15,7 @@ use crate::{
 mod facts;
 mod form;
 mod prompt;
+mod tuning;
 
 /// The most answers that may be asked for at once, for each prompt.
 pub const CHOICES_MAX: u64 = 128;

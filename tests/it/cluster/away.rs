@@ -37,7 +37,7 @@ async fn answers_again(client: &ApiClient) {
     .await;
 }
 
-async fn everything_billed_is_charged(cluster: &Cluster) {
+pub(super) async fn everything_billed_is_charged(cluster: &Cluster) {
     let bills = cluster.world.provider.bills();
     let charges = cluster.world.charges(bills.len()).await;
     assert!(charges.iter().all(|charge| !ledger_facts::is_in_doubt(charge)), "{charges:#?}");

@@ -240,3 +240,33 @@ async fn whichever_node_is_killed_or_stopped_for_longer_than_a_lease_everything_
         .await;
     field.check().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_server_is_stopped_and_goes_on_everything_is_charged_once() {
+    let mut field = Field::start().await;
+    field
+        .unharmed("PostgreSQL is stopped for longer than a lease", async |_, moments, servers| {
+            some_time(moments).await;
+            servers.postgres.pause().await;
+            sleep(STOPPED).await;
+            servers.postgres.go_on().await;
+        })
+        .await;
+    field
+        .unharmed("the bus is stopped", async |_, moments, servers| {
+            some_time(moments).await;
+            servers.nats.pause().await;
+            sleep(AWAY).await;
+            servers.nats.go_on().await;
+        })
+        .await;
+    field
+        .unharmed("Redis is stopped", async |_, moments, servers| {
+            some_time(moments).await;
+            servers.redis.pause().await;
+            sleep(AWAY).await;
+            servers.redis.go_on().await;
+        })
+        .await;
+    field.check().await;
+}

@@ -108,6 +108,27 @@ async fn nobody_connects_who_does_not_know_the_password() {
 }
 
 #[tokio::test]
+async fn whatever_is_paused_answers_nobody_until_it_goes_on() {
+    let server = Redis::start().await;
+    server.pause().await;
+    let url = server.url();
+    let asked = tokio::task::spawn_blocking(move || converse(&url, "PING\r\nQUIT\r\n"));
+    tokio::time::sleep(PAUSE * 10).await;
+    assert!(!asked.is_finished(), "it answers");
+    server.go_on().await;
+    assert!(asked.await.unwrap().starts_with("-NOAUTH"));
+    let postgres = Postgres::start_with(Fsync::Off).await;
+    let database = postgres.database().await;
+    postgres.pause().await;
+    let url = database.url.clone();
+    let asked = tokio::task::spawn_blocking(move || ask(&url, "SELECT 1"));
+    tokio::time::sleep(PAUSE * 10).await;
+    assert!(!asked.is_finished(), "it answers");
+    postgres.go_on().await;
+    assert_eq!(asked.await.unwrap().unwrap(), "1");
+}
+
+#[tokio::test]
 async fn a_redis_forgets_when_it_is_wiped_or_killed() {
     let server = Redis::start().await;
     assert_eq!(redis(&server, "SET note kept"), "+OK");

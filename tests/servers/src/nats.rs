@@ -64,6 +64,16 @@ impl Nats {
         self.server.apart(Server::kill).await;
     }
 
+    /// Stops it (`SIGSTOP`): connections stay, and nobody answers.
+    pub async fn pause(&self) {
+        self.server.apart(Server::pause).await;
+    }
+
+    /// Lets it go on after [`Nats::pause`].
+    pub async fn go_on(&self) {
+        self.server.apart(Server::go_on).await;
+    }
+
     /// Starts it again after [`Nats::stop`] or [`Nats::kill`], at the same address and with its streams.
     pub async fn restart(&self) {
         self.server.apart(Server::restart).await;

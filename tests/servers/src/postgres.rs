@@ -94,6 +94,16 @@ impl Postgres {
         self.server.apart(Server::kill).await;
     }
 
+    /// Stops it (`SIGSTOP`): connections stay, and nobody answers.
+    pub async fn pause(&self) {
+        self.server.apart(Server::pause).await;
+    }
+
+    /// Lets it go on after [`Postgres::pause`].
+    pub async fn go_on(&self) {
+        self.server.apart(Server::go_on).await;
+    }
+
     /// Starts it again after [`Postgres::stop`] or [`Postgres::kill`], at the same address and with what it kept.
     pub async fn restart(&self) {
         self.server.apart(Server::restart).await;

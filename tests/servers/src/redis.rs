@@ -63,6 +63,16 @@ impl Redis {
         self.server.apart(Server::kill).await;
     }
 
+    /// Stops it (`SIGSTOP`): connections stay, and nobody answers.
+    pub async fn pause(&self) {
+        self.server.apart(Server::pause).await;
+    }
+
+    /// Lets it go on after [`Redis::pause`].
+    pub async fn go_on(&self) {
+        self.server.apart(Server::go_on).await;
+    }
+
     /// Starts it again after [`Redis::stop`] or [`Redis::kill`], at the same address and empty.
     pub async fn restart(&self) {
         self.server.apart(Server::restart).await;

@@ -83,6 +83,16 @@ impl<K: Kind> Server<K> {
         self.supervisor.lock().kill();
     }
 
+    /// Lets it do nothing, and nobody know: connections stay.
+    pub(crate) fn pause(&self) {
+        self.supervisor.lock().tell("STOP");
+    }
+
+    /// Lets it go on where it was paused.
+    pub(crate) fn go_on(&self) {
+        self.supervisor.lock().tell("CONT");
+    }
+
     /// Does what blocks where it keeps no task from running.
     pub(crate) async fn apart<T: Send + 'static>(
         self: &Arc<Self>,

@@ -91,6 +91,11 @@ impl Supervisor {
         self.order(&format!("stop {signal}"));
     }
 
+    /// Sends the signal to it and all its children, and waits for nothing.
+    pub(crate) fn tell(&mut self, signal: &str) {
+        self.order(&format!("tell {signal}"));
+    }
+
     /// Ends it at once, with all its children.
     pub(crate) fn kill(&mut self) {
         self.order("kill");

@@ -13,11 +13,19 @@ slay() {
     kill -KILL "$server" $(cat "/proc/$server/task/$server/children")
 }
 
+# It and all its children: what is stopped has no more of them, and what goes on first wakes those that it waits for.
+tell() {
+    [ "$1" = CONT ] || kill -s "$1" "$server"
+    kill -s "$1" $(cat "/proc/$server/task/$server/children")
+    [ "$1" != CONT ] || kill -s CONT "$server"
+}
+
 while read -r order signal; do
     case $order in
         start) "$@" </dev/null >>log 2>&1 & server=$! ;;
         stop) kill -s "$signal" "$server"; wait "$server" ;;
         kill) slay; wait "$server" ;;
+        tell) tell "$signal" ;;
     esac 2>>errors
     echo "$server"
 done

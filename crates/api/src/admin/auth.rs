@@ -16,7 +16,7 @@ use projections::users::UserRow;
 use self::body::{LoginBody, RefreshBody, SignedInView};
 use crate::{
     Edge,
-    dispatch::{Answer, transact},
+    dispatch::{Answer, By, transact},
     extract::Write,
     password::Secret,
     person,
@@ -103,7 +103,7 @@ pub(crate) async fn logout(
 ) -> Result<Response, Problem> {
     let claims = shown(&edge, &body)?;
     let id = claims.session_id.to_string();
-    let ended = transact(&edge, claims.user_id.prefixed(), intent.ip, move |tx| {
+    let ended = transact(&edge, By::intent(claims.user_id.prefixed(), &intent), move |tx| {
         Box::pin(async move {
             let end = SessionCommand::End(SessionEnd::SignedOut);
             tx.decide::<Session, Denial>(&id, end).await?;

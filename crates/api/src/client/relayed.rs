@@ -1,8 +1,13 @@
 //! One way for every call: the caller, the body, the relay, and the answer as it comes.
 
-use axum::{body::Body, extract::Request, response::Response};
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    http::request::Parts,
+    response::Response,
+};
 use domain::CallId;
-use relay::{Format, Incoming};
+use relay::{Caller, Format, Incoming};
 use wire::openai_chat::error::ErrorCode;
 
 use super::{auth, respond::ClientError};
@@ -19,7 +24,27 @@ pub(super) async fn relayed(
     request: Request,
 ) -> Result<Response, ClientError> {
     let (parts, body) = request.into_parts();
-    let caller = auth::caller(edge, &parts)?;
+    let (caller, body) = match received(edge, &parts, body).await {
+        Ok(received) => received,
+        Err(error) => {
+            let from = Incoming::read(&parts.headers);
+            let trace_id = edge.relay.refused(format, call_id, from, error.refused());
+            return Err(error.traced(trace_id));
+        }
+    };
+    let answered = edge.relay.call(format, call_id, caller, body, Incoming::read(&parts.headers)).await;
+    let answer = answered.map_err(|error| {
+        ClientError::from(error).traced(edge.relay.trace_of(call_id, &Incoming::read(&parts.headers)))
+    })?;
+    let mut response = Response::new(Body::new(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    Ok(response)
+}
+
+/// Who calls, and what they ask for.
+async fn received(edge: &ClientEdge, parts: &Parts, body: Body) -> Result<(Caller, Bytes), ClientError> {
+    let caller = auth::caller(edge, parts)?;
     let bytes_max = edge.limits.relay_body_bytes_max;
     let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
     let body = read.map_err(|error| match error {
@@ -31,9 +56,5 @@ pub(super) async fn relayed(
         }
         BodyError::Broken => ClientError::new(ErrorCode::InvalidJson, "the request ended before its end"),
     })?;
-    let answer = edge.relay.call(format, call_id, caller, body, Incoming::read(&parts.headers)).await?;
-    let mut response = Response::new(Body::new(answer.body));
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    Ok(response)
+    Ok((caller, body))
 }

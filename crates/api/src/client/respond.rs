@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use relay::{CallError, Rates, Retry};
+use relay::{CallError, Rates, Refused, Retry};
 use utoipa::ToSchema;
 use wire::openai_chat::error::{self, ErrorCode};
 
@@ -20,17 +20,40 @@ pub(crate) struct ClientError {
     param: Option<String>,
     retry: Retry,
     rates: Option<Box<Rates>>,
+    trace: Option<TraceName>,
 }
+
+/// The trace that a call belongs to which is answered with an error, for whoever logs that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TraceName(pub(crate) String);
 
 impl ClientError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code, status, message: message.into(), param: None, retry: Retry::Unsaid, rates: None }
+        Self {
+            code,
+            status,
+            message: message.into(),
+            param: None,
+            retry: Retry::Unsaid,
+            rates: None,
+            trace: None,
+        }
     }
 
     /// To be sent again after so long.
     pub(crate) fn after(self, pause: Duration) -> Self {
         Self { retry: Retry::After(pause), ..self }
+    }
+
+    /// Of a call in that trace.
+    pub(super) fn traced(self, trace_id: Option<String>) -> Self {
+        Self { trace: trace_id.map(TraceName), ..self }
+    }
+
+    /// The same for whoever draws traces.
+    pub(super) fn refused(&self) -> Refused {
+        Refused { status: self.status.as_u16(), error: self.code.code().into(), model: None }
     }
 }
 
@@ -43,6 +66,7 @@ impl From<CallError> for ClientError {
             param: error.param().map(str::to_owned),
             retry: error.retry(),
             rates: error.rates().map(Box::new),
+            trace: None,
         }
     }
 }
@@ -52,8 +76,11 @@ impl IntoResponse for ClientError {
         let body = error::body(self.code, &self.message, self.param.as_deref());
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = (self.status, [json], body).into_response();
+        response.headers_mut().extend(self.rates.iter().flat_map(|rates| rates.headers()));
+        if let Some(trace) = self.trace {
+            response.extensions_mut().insert(trace);
+        }
         let headers = response.headers_mut();
-        headers.extend(self.rates.iter().flat_map(|rates| rates.headers()));
         match self.retry {
             Retry::Unsaid => {}
             Retry::Never => {

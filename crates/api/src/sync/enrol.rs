@@ -15,7 +15,7 @@ use domain::node::{Node, NodeCommand};
 use super::NODES_MAX;
 use crate::{
     Edge,
-    dispatch::transact,
+    dispatch::{By, transact},
     extract::{body, idempotency::peer},
     problem::{Code, Denial, Problem},
 };
@@ -41,7 +41,7 @@ pub(super) async fn enrol(
         return Err(Problem::new(Code::LimitReached, format!("there are {NODES_MAX} nodes; revoke one")));
     }
     let enrol = NodeCommand::Enrol { name, public_key };
-    let ((), _) = transact(&edge, node_id.prefixed(), ip, move |tx| {
+    let ((), _) = transact(&edge, By::request(node_id.prefixed(), &parts), move |tx| {
         Box::pin(async move {
             tx.decide::<Node, Denial>(&node_id.to_string(), enrol).await?;
             Ok(())

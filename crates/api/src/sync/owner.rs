@@ -8,7 +8,7 @@ use domain::{
 use super::NodeSession;
 use crate::{
     Edge,
-    dispatch::transact,
+    dispatch::{By, transact},
     problem::{Code, Denial, Problem},
 };
 
@@ -33,7 +33,7 @@ async fn claim(edge: &Edge, node_id: NodeId, journal_id: JournalId) -> Result<()
     if journal_id == JournalId::HOLDS || is_known(edge, journal_id).await? {
         return Err(foreign());
     }
-    let ((), _) = transact(edge, node_id.prefixed(), None, move |tx| {
+    let ((), _) = transact(edge, By::only(node_id.prefixed()), move |tx| {
         Box::pin(async move {
             let assign = JournalCommand::Assign(node_id);
             tx.decide::<Journal, Denial>(&journal_id.to_string(), assign).await?;

@@ -9,7 +9,7 @@ use domain::{Log, trace::TraceContext};
 use thiserror::Error;
 
 use super::{BusError, Epoch, subject};
-use crate::{Envelope, Metadata, Recorded, Sealer};
+use crate::{Envelope, Recorded, Sealer};
 
 /// As the W3C has it: whoever listens may go on with the trace.
 const TRACE_PARENT: &str = "traceparent";
@@ -42,6 +42,8 @@ pub struct TooBig {
 pub(super) struct Outgoing {
     pub(super) subject: String,
     pub(super) message: PublishMessage,
+    /// The span that the event is, where its trace is recorded.
+    pub(super) trace: Option<TraceContext>,
     pub(super) too_big: Option<TooBig>,
 }
 
@@ -55,7 +57,7 @@ impl Outgoing {
     ) -> Result<Self, BusError> {
         let (log, position) = (event.log, event.position);
         let subject = subject::of(&event);
-        let trace = trace_parent(&event);
+        let trace = event.trace();
         let message = PublishMessage::build()
             .message_id(id(epoch, &event))
             .expected_last_sequence(epoch.sequence(position).saturating_sub(1))
@@ -65,28 +67,17 @@ impl Outgoing {
             .header(SCHEMA, HeaderValue::from(event.schema_version))
             .header(RECORDED_AT, event.recorded_at.to_string());
         let message = match trace {
-            Some(trace) => message.header(TRACE_PARENT, trace),
+            Some(trace) => message.header(TRACE_PARENT, trace.to_string()),
             None => message,
         };
         let body = serde_json::to_vec(&Envelope::seal(sealer, epoch.log_id, event))?;
         let bytes = body.len() + HEADERS_BYTES_MAX;
         if bytes > bytes_max {
             let too_big = Some(TooBig { log, position, bytes, bytes_max });
-            return Ok(Self { subject, message, too_big });
+            return Ok(Self { subject, message, trace, too_big });
         }
-        Ok(Self { subject, message: message.payload(body.into()), too_big: None })
+        Ok(Self { subject, message: message.payload(body.into()), trace, too_big: None })
     }
-}
-
-/// The span that the event is, where its trace is recorded.
-fn trace_parent(event: &Recorded) -> Option<String> {
-    // Most events belong to no trace: they are not read for it.
-    if !event.metadata.contains("\"span_id\"") {
-        return None;
-    }
-    let metadata: Metadata = serde_json::from_str(&event.metadata).ok()?;
-    let text = format!("00-{}-{}-01", metadata.trace_id?, metadata.span_id?);
-    TraceContext::read(text.as_bytes()).map(|context| context.to_string())
 }
 
 /// Names a message: the same for everyone who sends this event, and another for another event at this place.

@@ -20,7 +20,7 @@ use tokio::{
 use self::attach::Outlet;
 pub use self::standing::{Standing, Standings};
 use super::{BusError, HEAD_EVERY_MS, Head, Nats, pause::Pause};
-use crate::{Clock, EventLog, Heads, LogReader, StoreError};
+use crate::{Clock, EventLog, Heads, LogReader, StoreError, passage::PassageObserver};
 
 /// Publishes what is appended to both logs. It keeps neither open.
 pub struct Publisher {
@@ -39,8 +39,15 @@ impl Publisher {
             standing: watch::Sender::new(Standing::default()),
             outlet: None,
             doubted: true,
+            observer: None,
         };
         Self { lines: Log::ALL.map(line) }
+    }
+
+    /// Whoever is to know what becomes of traced events.
+    #[must_use]
+    pub fn observed_by(self, observer: &Arc<dyn PassageObserver>) -> Self {
+        Self { lines: self.lines.map(|line| Line { observer: Some(Arc::clone(observer)), ..line }) }
     }
 
     /// How it goes.
@@ -66,6 +73,7 @@ struct Line {
     outlet: Option<Outlet>,
     /// Whether to look again how the stream stands: others write it too, and a server may lose it.
     doubted: bool,
+    observer: Option<Arc<dyn PassageObserver>>,
 }
 
 impl Line {

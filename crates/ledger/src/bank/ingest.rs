@@ -197,7 +197,11 @@ impl Batch {
     fn settle(&mut self, seq: u64, settlement: Settlement) -> Result<(), StoreError> {
         let call = part_of(&settlement);
         if !self.ended.insert(call) {
-            tracing::error!(call_id = %call.call_id, part = call.part, seq, "a call ended twice; the second end is left out");
+            let trace_id = settlement.facts.trace.map(|context| context.trace_text());
+            tracing::error!(
+                call_id = %call.call_id, trace_id, part = call.part, seq,
+                "a call ended twice; the second end is left out"
+            );
             return Ok(());
         }
         self.new_ends.push(call);

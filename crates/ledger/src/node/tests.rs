@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Node, NodeError, ReserveError};
-use crate::fixtures::{Ledger, PAYER, asked, attempt, nanos, whole};
+use crate::fixtures::{Faulty, Ledger, Line, PAYER, asked, attempt, nanos, whole};
 
 /// Reserves for call `n` of the payer.
 async fn reserve(node: &Node, n: u128, amount: u64) -> Result<Nanos, ReserveError> {
@@ -212,5 +212,27 @@ async fn idle_quota_goes_home_by_itself() {
     node.tidy();
     node.upload().await.unwrap();
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 75);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn idle_quota_is_kept_while_the_ledger_cannot_be_reached_and_goes_home_afterwards() {
+    let ledger = Ledger::with(100).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = ledger.node_over(port.clone(), "boot 1").await.unwrap();
+    reserve(&node, 1, 40).await.unwrap();
+    answered(&node, 1, 25);
+    port.set(Line::Down);
+    node.upload_or_report().await;
+    ledger.clock.pass_ms(2_000);
+    node.tidy();
+    reserve(&node, 2, 15).await.unwrap();
+    answered(&node, 2, 5);
+    port.set(Line::Good);
+    node.upload_or_report().await;
+    ledger.clock.pass_ms(2_000);
+    node.tidy();
+    node.upload().await.unwrap();
+    assert_eq!(ledger.account(PAYER).await.available_nanos(), 70);
     ledger.is_sound().await;
 }

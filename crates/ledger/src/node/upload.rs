@@ -84,7 +84,9 @@ impl Node {
     pub(super) fn tidy(&self) {
         let ingested = *self.ingested.borrow();
         let now_ms = self.clock.boot_ms();
-        let given_back = self.take(Input::Tick { now_ms }).map(drop);
+        // While the ledger cannot be reached nobody else could have what is given back, and calls here may need it yet.
+        let is_away = self.away.load(Ordering::Relaxed);
+        let given_back = if is_away { Ok(()) } else { self.take(Input::Tick { now_ms }).map(drop) };
         let mut inner = self.inner.lock();
         let kept = inner.journal.prepare().and_then(|()| inner.retire(ingested, KEEP, self.clock.wall()));
         drop(inner);

@@ -68,10 +68,7 @@ impl StreamAnswer {
         let bytes = match step {
             Step::Frames(bytes) => return Poll::Ready(Some(bytes)),
             Step::Last(bytes) => bytes,
-            Step::Cut(cut) => {
-                tracing::warn!(error = %cut, "a stream broke off");
-                error_frame(&cut)
-            }
+            Step::Cut(cut) => error_frame(&cut),
         };
         *held = None;
         self.has_ended = true;

@@ -1,6 +1,6 @@
 //! Trying channels until one answers.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use bytes::Bytes;
 use domain::account::Attempt;
@@ -59,11 +59,16 @@ impl Relay {
             let Some(Next { choice, permit, admission }) = self.next(&mut picker, plan, &mut resting) else {
                 break;
             };
-            let mut request = prepare(&choice, &plan.asked, &plan.model, output_limit)?;
+            let prepared = prepare(&choice, &plan.asked, &plan.model, output_limit);
+            let mut request =
+                prepared.map_err(|error| unsent(call, error, "an attempt could not be prepared"))?;
             call.goes_through(admission);
-            call.sent(attempt(call.next_attempt(), &choice, plan)).await?;
+            let sent = call.sent(attempt(call.next_attempt(), &choice, plan)).await;
+            sent.map_err(|error| unsent(call, error, "an attempt could not be recorded and was not sent"))?;
             call.asks(&choice, request.headers_mut());
-            let error = match self.attempt(&choice, request, plan, deadline).await {
+            let decoder = || StreamDecoder::new(!plan.asked.wants_usage()).noting(call.to_note());
+            let decoder = plan.asked.stream().then(decoder);
+            let error = match self.attempt(&choice, request, plan, decoder, deadline).await {
                 Ok(brought) => {
                     call.answered();
                     return Ok(answered(brought, permit, &choice));
@@ -126,13 +131,13 @@ impl Relay {
         choice: &Choice,
         request: Request<Bytes>,
         plan: &Plan,
+        decoder: Option<StreamDecoder>,
         deadline: Instant,
     ) -> Result<Brought, UpstreamError> {
         let provider = &choice.route.provider;
         let begun = deadline.min(Instant::now() + Duration::from_millis(self.config.first_byte_timeout_ms));
         let body = in_time(timeout_at(begun, self.upstream.send(provider.transport, request)).await)?;
-        if plan.asked.stream() {
-            let decoder = StreamDecoder::new(!plan.asked.wants_usage());
+        if let Some(decoder) = decoder {
             let first = in_time(timeout_at(begun, first(body, decoder)).await)?;
             return Ok(Brought::Stream(Box::new(first)));
         }
@@ -161,7 +166,17 @@ fn in_time<T>(work: Result<Result<T, UpstreamError>, Elapsed>) -> Result<T, Upst
     work.unwrap_or(Err(UpstreamError::TimedOut))
 }
 
+/// Says why an attempt does not go out, and what the client is told.
+fn unsent<E: Display + Into<CallError>>(call: &mut OpenCall, error: E, what: &'static str) -> CallError {
+    let (call_id, trace_id) = call.names();
+    tracing::error!(%call_id, trace_id, %error, "{what}");
+    let error = error.into();
+    call.refuses(error.status().as_u16());
+    error
+}
+
 fn unanswered(call: &mut OpenCall, error: CallError) -> CallError {
+    call.refuses(error.status().as_u16());
     call.unanswered();
     error
 }

@@ -190,15 +190,13 @@ impl From<ReserveError> for CallError {
 }
 
 impl From<LedgerError> for CallError {
-    fn from(error: LedgerError) -> Self {
-        tracing::error!(%error, "an attempt could not be recorded and was not sent");
+    fn from(_: LedgerError) -> Self {
         Self::Unavailable
     }
 }
 
 impl From<PrepareError> for CallError {
-    fn from(error: PrepareError) -> Self {
-        tracing::error!(%error, "an attempt could not be prepared");
+    fn from(_: PrepareError) -> Self {
         Self::Internal
     }
 }

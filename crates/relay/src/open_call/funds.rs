@@ -27,7 +27,8 @@ impl Drop for NextPart {
     fn drop(&mut self) {
         let Some(facts) = self.facts.take() else { return };
         if let Err(error) = self.ledger.void(CallPart::of(&facts)) {
-            tracing::error!(call.id = %facts.call_id, facts.part, %error, "a part that was not begun was not voided");
+            let trace_id = facts.trace.map(|context| context.trace_text());
+            tracing::error!(call_id = %facts.call_id, trace_id, facts.part, %error, "a part that was not begun was not voided");
         }
     }
 }

@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{CallId, TimeStamp, account::Attempt, price::Usage};
 use tokio::time::Instant;
+use wire::openai_chat::Nature;
 
-use super::{AttemptReport, CallReport, ErrorType, Observer, Traced};
+use super::{AttemptReport, CallReport, ErrorType, Noted, Observer, Traced};
 use crate::{Choice, Format, Route};
+
+/// The status of every answer.
+const ANSWERED: u16 = 200;
 
 /// Notes when what happened, and hands the report over at the end.
 pub(crate) struct Recording {
@@ -20,6 +24,8 @@ pub(crate) struct Recording {
     /// How long providers were waited for.
     waited: Duration,
     overhead: Option<Duration>,
+    status: Option<u16>,
+    noted: Option<Box<Noted>>,
     failed: Vec<AttemptReport>,
     asked: Option<Asked>,
     pub(crate) traced: Option<Box<Traced>>,
@@ -30,6 +36,7 @@ struct Asked {
     route: Arc<Route>,
     at: Instant,
     first_chunk: Option<Duration>,
+    chunks: u64,
 }
 
 /// What is known of a call from the beginning on.
@@ -40,12 +47,13 @@ pub(crate) struct Begun {
     pub(crate) is_streamed: bool,
     pub(crate) started_at: TimeStamp,
     pub(crate) output_limit: Option<u64>,
+    pub(crate) noted: Option<Box<Noted>>,
     pub(crate) traced: Option<Box<Traced>>,
 }
 
 impl Recording {
     pub(crate) fn new(observer: Arc<dyn Observer>, begun: Begun) -> Self {
-        let Begun { at, call_id, format, is_streamed, started_at, output_limit, traced } = begun;
+        let Begun { at, call_id, format, is_streamed, started_at, output_limit, noted, traced } = begun;
         Self {
             observer,
             began: at,
@@ -56,6 +64,8 @@ impl Recording {
             output_limit,
             waited: Duration::ZERO,
             overhead: None,
+            status: None,
+            noted,
             failed: Vec::new(),
             asked: None,
             traced,
@@ -69,7 +79,7 @@ impl Recording {
     /// Somebody is asked.
     pub(crate) fn asks(&mut self, choice: &Choice) {
         let route = Arc::clone(&choice.route);
-        self.asked = Some(Asked { route, at: Instant::now(), first_chunk: None });
+        self.asked = Some(Asked { route, at: Instant::now(), first_chunk: None, chunks: 0 });
     }
 
     /// Whoever was asked has answered, or begun to: what the gateway took until then is known.
@@ -81,6 +91,34 @@ impl Recording {
             self.waited += waited;
         }
         self.overhead = Some((now - self.began).saturating_sub(self.waited));
+        self.status = Some(ANSWERED);
+    }
+
+    /// What to note of an answer, where that is looked at.
+    pub(crate) fn to_note(&self) -> Option<Box<Nature>> {
+        self.noted.is_some().then(Box::default)
+    }
+
+    /// What a whole answer says of itself.
+    pub(crate) fn came(&mut self, answer: &[u8]) {
+        if let Some(noted) = &mut self.noted {
+            noted.nature.learn(answer);
+        }
+    }
+
+    /// So many chunks of a stream have come, and it says that of itself.
+    pub(crate) fn streamed(&mut self, chunks: u64, nature: Option<Box<Nature>>) {
+        if let Some(asked) = &mut self.asked {
+            asked.chunks = chunks;
+        }
+        if let Some((noted, nature)) = self.noted.as_mut().zip(nature) {
+            noted.nature = *nature;
+        }
+    }
+
+    /// The client is answered with an error of that status.
+    pub(crate) fn refuses(&mut self, status: u16) {
+        self.status = Some(status);
     }
 
     /// Whoever was asked did not answer.
@@ -117,6 +155,8 @@ impl Recording {
             took,
             overhead: self.overhead.unwrap_or_else(|| took.saturating_sub(self.waited)),
             output_limit: self.output_limit,
+            noted: self.noted.take(),
+            status: self.status,
             usage,
             error,
             failed,
@@ -138,6 +178,7 @@ impl Recording {
             after: asked.at - self.began,
             took: now - asked.at,
             first_chunk: asked.first_chunk,
+            chunks: asked.chunks,
             error,
         }
     }

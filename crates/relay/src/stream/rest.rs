@@ -1,6 +1,7 @@
 //! A stream after its beginning: nobody else can answer any more.
 
 use std::{
+    fmt::Display,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
@@ -232,8 +233,14 @@ impl StreamRest {
             // At the call's own end it may be the client that was slow.
             permit.failed(cut.fault().filter(|_| Instant::now() < self.deadline));
         }
+        self.broke_off(&cut);
         self.settle_short(vec![Flag::Cut]);
         Step::Cut(cut)
+    }
+
+    fn broke_off(&self, error: &dyn Display) {
+        let (call_id, trace_id) = self.call.names();
+        tracing::warn!(%call_id, trace_id, %error, "a stream broke off");
     }
 
     /// Settles a stream that did not come to its end.
@@ -250,12 +257,16 @@ impl StreamRest {
         }
         self.settled = true;
         flags.extend(self.client_left.then_some(Flag::ClientLeft));
+        self.call.streamed(self.decoder.frames(), self.decoder.take_nature());
         self.call.settle(measured, flags);
     }
 }
 
 impl Drop for StreamRest {
     fn drop(&mut self) {
+        if !self.settled {
+            self.broke_off(&"nobody read on");
+        }
         self.settle_short(vec![Flag::Cut]);
     }
 }

@@ -92,3 +92,50 @@ async fn a_call_that_nobody_answered_is_reported_with_why() {
     assert_eq!((report.error.as_deref(), report.usage), (Some("503"), None));
     assert_eq!((report.failed.len(), report.last.as_ref().unwrap().attempt.attempt), (1, 2));
 }
+
+#[tokio::test]
+async fn of_a_recorded_call_it_is_noted_what_the_client_sets_and_what_the_answer_says_of_itself() {
+    let whole = WHOLE.replace("\"max_tokens\"", "\"temperature\":0.25,\"seed\":7,\"max_tokens\"");
+    let rig = called(ALL, vec![vec![status(200, "", &completion("hi", USAGE))]], &whole, &[]).await;
+    let reports = rig.reports.0.lock();
+    let noted = reports[0].noted.as_deref().unwrap();
+    assert_eq!((noted.tuning.temperature, noted.tuning.seed), (Some(0.25), Some(7)));
+    assert_eq!(noted.nature.id.as_deref(), Some("x"));
+    assert_eq!(noted.nature.finish_reasons().collect::<Vec<_>>(), ["stop"]);
+    assert_eq!(reports[0].status, Some(200));
+    let rig = called(ALL, vec![good_stream()], STREAM, &[]).await;
+    let reports = rig.reports.0.lock();
+    let noted = reports[0].noted.as_deref().unwrap();
+    assert_eq!(noted.nature.finish_reasons().collect::<Vec<_>>(), ["stop"]);
+    assert_eq!(reports[0].last.as_ref().unwrap().chunks, 4, "two of text, its end, and the usage");
+    let rig = called(Sampling::per_million(0), vec![good_stream()], STREAM, &[]).await;
+    assert!(rig.reports.0.lock()[0].noted.is_none(), "nobody would look at it");
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_before_anything_is_set_aside_is_reported_with_why_where_it_is_recorded() {
+    for (body, status, error, model) in [
+        ("{", 400, "invalid_json", None),
+        (&WHOLE.replace("\"m\"", "\"none\""), 404, "model_not_found", Some("none")),
+        (&WHOLE.replace("\"m\"", "\"unpriced\""), 404, "model_not_found", Some("unpriced")),
+    ] {
+        let rig = called(ALL, Vec::new(), body, &[]).await;
+        let reports = rig.reports.0.lock();
+        let [report] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!((report.status, report.error.as_deref()), (Some(status), Some(error)));
+        assert_eq!(report.model.as_ref().map(domain::ModelName::as_str), model);
+        assert!(report.last.is_none() && report.is_recorded() && report.is_clients_fault());
+        let rig = called(Sampling::per_million(0), Vec::new(), body, &[]).await;
+        assert!(rig.reports.0.lock().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_answers_says_with_which_status_its_client_was_told() {
+    let rig = called(ALL, vec![vec![status(503, "", "{}")], vec![status(503, "", "{}")]], WHOLE, &[]).await;
+    assert_eq!(rig.reports.0.lock()[0].status, Some(502));
+    let rig = Rig::new(Vec::new()).await;
+    *rig.ledger.refusal.lock() = Some(crate::ReserveError::Insufficient);
+    assert!(rig.chat(WHOLE).await.is_err());
+    assert_eq!(rig.reports.0.lock()[0].status, Some(429));
+}

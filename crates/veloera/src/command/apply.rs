@@ -44,7 +44,10 @@ impl Apply {
         let config = self.place.config(Flags::default())?;
         let providers = serve::providers(&config)?;
         let desired = serde_json::from_value(wanted).with_context(|| self.file.display().to_string())?;
-        offline::with_log(&config, async |log| Ok(api::apply(log, &providers, &Machine, desired).await?))
+        let trace = Machine::trace();
+        offline::with_log(&config, async |log| {
+            Ok(api::apply(log, &providers, &Machine, desired, trace).await?)
+        })
     }
 }
 

@@ -187,5 +187,6 @@ fn hashed(chosen: &Chosen) -> anyhow::Result<String> {
 
 /// Whoever has the data directory has everything.
 fn by_hand() -> Metadata {
-    Metadata { actor: Some("command-line".into()), ..Metadata::default() }
+    let metadata = Metadata { actor: Some("command-line".into()), ..Metadata::default() };
+    Machine::trace().into_iter().fold(metadata, Metadata::traced)
 }

@@ -15,10 +15,12 @@ pub(super) fn encode(page: &mut Page<'_>, meter: &CallMeter) -> fmt::Result {
             [(Labels::new(), &totals.overhead)],
         )?;
         times(page, totals)?;
+        seen(page, totals)?;
         tokens(page, totals)?;
         used(page, totals)
     })?;
-    let missed = [(vec![("signal", "calls".to_owned())], meter.missed())];
+    let missed = [("calls", meter.missed()), ("refused", meter.refused_missed())]
+        .map(|(signal, count)| (vec![("signal", signal.to_owned())], count));
     let Some(outbox) = meter.outbox() else {
         return page.counter("veloera_telemetry_dropped", DROPPED, missed);
     };
@@ -29,10 +31,11 @@ pub(super) fn encode(page: &mut Page<'_>, meter: &CallMeter) -> fmt::Result {
             .zip(of)
             .map(|(signal, count)| (vec![("signal", signal.to_owned())], count))
     };
+    let uncounted = (vec![("signal", "calls".to_owned())], meter.waiting());
     page.gauge(
         "veloera_telemetry_waiting",
-        "What waits to be sent to the collector",
-        each([spans[0], logs[0]]),
+        "What waits to be counted, or sent to the collector",
+        each([spans[0], logs[0]]).chain([uncounted]),
     )?;
     page.counter("veloera_telemetry_sent", "What the collector has taken", each([spans[1], logs[1]]))?;
     let dropped = missed.into_iter().chain(each([spans[2], logs[2]]));
@@ -53,6 +56,29 @@ fn times(page: &mut Page<'_>, totals: &GenAi) -> fmt::Result {
         "gen_ai_client_operation_time_to_first_chunk_seconds",
         "How long providers took until a stream began",
         first_chunk.filter(|(_, tally)| !tally.is_empty()),
+    )?;
+    let per_chunk = totals.kinds.iter().map(|(kind, of)| (labels(kind), &of.per_chunk));
+    page.histogram(
+        "gen_ai_client_operation_time_per_output_chunk_seconds",
+        "How long each further chunk of a stream took, by the mean of its stream",
+        per_chunk.filter(|(_, tally)| !tally.is_empty()),
+    )
+}
+
+/// As clients see it: the gateway is what serves them.
+fn seen(page: &mut Page<'_>, totals: &GenAi) -> fmt::Result {
+    let mut times = |name, help, of: fn(&Operations) -> &Tally| {
+        let all = totals.kinds.iter().map(|(kind, operations)| (labels(kind), of(operations)));
+        page.histogram(name, help, all.filter(|(_, tally)| !tally.is_empty()))
+    };
+    times("gen_ai_server_request_duration_seconds", "How long calls took in all", |of| &of.call)?;
+    times("gen_ai_server_time_to_first_token_seconds", "How long calls took until a stream began", |of| {
+        &of.first_token
+    })?;
+    times(
+        "gen_ai_server_time_per_output_token_seconds",
+        "How long each further token of a stream took, by the mean of its stream",
+        |of| &of.per_token,
     )
 }
 

@@ -8,6 +8,7 @@ use domain::trace::Sampling;
 use eventlog::{
     Clock, EventLog, Sealer,
     bus::{Nats, Publisher, Standings},
+    passage::PassageObserver,
 };
 use ledger::{Bank, BankOptions, ChargeObserver, Unheard};
 use projections::{Calls, Directory, redis::RedisProjector};
@@ -69,11 +70,13 @@ impl Parts {
         let port = Arc::new(bank.clone());
         let work = Work::begin(config, data_dir, port, Unheard::Fails, ledger).await?;
         let calls = Calls::load(&log).await?;
+        let passages = Arc::clone(&telemetry.meter) as Arc<dyn PassageObserver>;
+        calls.observed_by(Arc::clone(&passages));
         let (local, tended) = (Arc::clone(&work.node), bank.clone());
         work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
         work.follow(control, Arc::clone(&directory).follow(log.clone()));
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
-        let (bus, publisher) = publish(config, &log, control).await?;
+        let (bus, publisher) = publish(config, &log, passages, control).await?;
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
         let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
@@ -156,11 +159,12 @@ pub(super) fn count_together(
 async fn publish(
     config: &Config,
     log: &EventLog,
+    observer: Arc<dyn PassageObserver>,
     on: &Handle,
 ) -> anyhow::Result<(Option<Standings>, Option<JoinHandle<()>>)> {
     let Some(nats) = nats(config, log.sealer()).await? else { return Ok((None, None)) };
     let clock: Arc<dyn Clock> = Arc::new(Machine);
-    let publisher = Publisher::new(&nats, log, &clock);
+    let publisher = Publisher::new(&nats, log, &clock).observed_by(&observer);
     Ok((Some(publisher.standings()), Some(on.spawn(publisher.run()))))
 }
 

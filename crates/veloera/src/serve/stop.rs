@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{build::Ends, work::Work};
-use crate::config::Config;
+use super::{
+    build::Ends,
+    work::{Sending, Work},
+};
+use crate::{config::Config, telemetry::Exporter};
 
 /// How long a pool's last threads may take.
 pub(super) const POOL_MAX: Duration = Duration::from_secs(2);
@@ -69,5 +72,19 @@ pub(super) async fn log(Ends { appender, publisher }: Ends) {
         && tokio::time::timeout(TOLD_MAX, publisher).await.is_err()
     {
         tracing::warn!("the last events were not published: another node does, or the next start");
+    }
+}
+
+/// The last metrics of everything that there is; nothing may hold the log after it.
+pub(super) async fn telling(sending: Option<Sending>) -> Option<Exporter> {
+    sending?.let_go().await
+}
+
+/// The last spans and lines: of what came home last, and was told last.
+pub(super) async fn told(exporter: Option<Exporter>) {
+    if let Some(exporter) = exporter
+        && tokio::time::timeout(TOLD_MAX, exporter.finish()).await.is_err()
+    {
+        tracing::warn!("the last telemetry was not sent: the collector does not answer");
     }
 }

@@ -1,18 +1,21 @@
 //! What runs beside the calls, on every node that carries any.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use api::ClientEdge;
 use ledger::{LedgerPort, Node, NodeError, NodeOptions, Unheard};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::Config,
     data_dir::DataDir,
     environment::{Machine, boot_id},
-    telemetry::Telemetry,
+    telemetry::{Exporter, Telemetry},
 };
+
+/// How long the last metrics may take.
+const SENT_MAX: Duration = Duration::from_secs(6);
 
 /// The node's side of the ledger, and everything that is to be ended in order.
 pub(crate) struct Work {
@@ -55,14 +58,21 @@ impl Work {
         Ok(work)
     }
 
-    /// Has calls counted, and telemetry sent where there is a collector, until every call has ended.
-    pub(super) fn export(&self, telemetry: &Telemetry, config: &Config, edge: &Arc<ClientEdge>, on: &Handle) {
+    /// Has calls counted until every one has ended, and telemetry sent where there is a collector: longer than anybody
+    /// else works, for the last of them have something to tell too.
+    pub(super) fn export(
+        &self,
+        telemetry: &Telemetry,
+        config: &Config,
+        edge: &Arc<ClientEdge>,
+        on: &Handle,
+    ) -> Option<Sending> {
         self.follow(on, Arc::clone(&telemetry.meter).run());
         let edge = Arc::clone(edge);
-        if let Some(exporter) = telemetry.exporter(config, move || edge.metrics.text().ok()) {
-            let stop = self.followers_stop.clone().cancelled_owned();
-            self.followers.spawn_on(exporter.run(stop), on);
-        }
+        let exporter = telemetry.exporter(config, move || edge.metrics.text().ok())?;
+        let stop = CancellationToken::new();
+        let task = on.spawn(exporter.run(stop.clone().cancelled_owned()));
+        Some(Sending { stop, task })
     }
 
     /// Has `following` run until every call has ended.
@@ -87,5 +97,25 @@ impl Work {
             stop.await;
             stopping.cancel();
         }
+    }
+}
+
+/// Telemetry on its way to a collector.
+pub(super) struct Sending {
+    stop: CancellationToken,
+    task: JoinHandle<Exporter>,
+}
+
+impl Sending {
+    /// The last metrics are sent, and what they tell of is let go. What waits is sent by whom this answers with.
+    pub(super) async fn let_go(self) -> Option<Exporter> {
+        self.stop.cancel();
+        let abort = self.task.abort_handle();
+        let Ok(ended) = timeout(SENT_MAX, self.task).await else {
+            // It must not hold the log any longer.
+            abort.abort();
+            return None;
+        };
+        ended.ok()
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use eventlog::passage::{Passage, PassageObserver};
 use ledger::{ChargeObserver, Charged};
 use parking_lot::Mutex;
 use relay::{CallReport, Observer};
@@ -14,10 +15,15 @@ use super::{Outbox, genai::GenAi, nanos, outbox::Waiting, spans};
 use crate::environment::Machine;
 
 const COUNT_EVERY: Duration = Duration::from_millis(250);
+/// The most that waits of calls that were refused: whoever has no key, or no money, can ask for so many spans of that and no
+/// more, and displaces none of those that count.
+const REFUSED_MAX: usize = 256;
 
 /// Counts calls, and draws those that are recorded.
 pub(crate) struct CallMeter {
     ended: Waiting<CallReport>,
+    /// Of which nothing is counted: they went to no provider.
+    refused: Waiting<CallReport>,
     totals: Mutex<GenAi>,
     outbox: Option<Arc<Outbox>>,
 }
@@ -30,7 +36,8 @@ impl std::fmt::Debug for CallMeter {
 
 impl CallMeter {
     pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
-        Self { ended: Waiting::default(), totals: Mutex::default(), outbox }
+        let refused = Waiting::at_most(REFUSED_MAX);
+        Self { ended: Waiting::default(), refused, totals: Mutex::default(), outbox }
     }
 
     /// Counts what has ended every now and then, so that the queue has room.
@@ -46,7 +53,7 @@ impl CallMeter {
     /// Counts what has ended until now, and looks at all of it.
     pub(crate) fn count<T>(&self, look: impl FnOnce(&GenAi) -> T) -> T {
         let mut totals = self.totals.lock();
-        for report in self.ended.take() {
+        for report in self.ended.take().into_iter().chain(self.refused.take()) {
             if let Some(outbox) = &self.outbox {
                 spans::of(&report, |span| outbox.spans.put(span));
             }
@@ -55,9 +62,21 @@ impl CallMeter {
         look(&totals)
     }
 
+    /// How many calls wait to be counted.
+    pub(crate) fn waiting(&self) -> u64 {
+        let [waiting, ..] = self.ended.counts();
+        waiting
+    }
+
     /// How many calls were not counted: there was no room.
     pub(crate) fn missed(&self) -> u64 {
         let [.., missed] = self.ended.counts();
+        missed
+    }
+
+    /// How many calls that were refused left no span: there was no room.
+    pub(crate) fn refused_missed(&self) -> u64 {
+        let [.., missed] = self.refused.counts();
         missed
     }
 
@@ -69,7 +88,11 @@ impl CallMeter {
 
 impl Observer for CallMeter {
     fn ended(&self, report: CallReport) {
-        self.ended.put(report);
+        match report.last {
+            Some(_) => self.ended.put(report),
+            None if report.is_recorded() && self.outbox.is_some() => self.refused.put(report),
+            None => {}
+        }
     }
 }
 
@@ -80,5 +103,58 @@ impl ChargeObserver for CallMeter {
         for charge in charged {
             outbox.spans.put(spans::of_charge(charge, now, took));
         }
+    }
+}
+
+impl PassageObserver for CallMeter {
+    fn passed(&self, passage: Passage) {
+        let Some(outbox) = &self.outbox else { return };
+        let now = nanos(Machine::now());
+        for traced in &passage.traced {
+            outbox.spans.put(spans::of_passage(&passage, *traced, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use domain::{CallId, TimeStamp, trace::Sampling};
+    use relay::{CallReport, Format, Incoming, Observer};
+
+    use super::{CallMeter, Outbox, REFUSED_MAX};
+
+    fn refused() -> CallReport {
+        let call_id = CallId(uuid::Uuid::from_u128(7));
+        let trace = Sampling::per_million(1_000_000).of(call_id, None).unwrap();
+        CallReport {
+            call_id,
+            format: Format::OpenaiChat,
+            is_streamed: false,
+            model: None,
+            started_at: TimeStamp::default(),
+            took: Duration::ZERO,
+            overhead: Duration::ZERO,
+            output_limit: None,
+            noted: None,
+            status: Some(401),
+            usage: None,
+            error: Some("invalid_api_key".into()),
+            failed: Vec::new(),
+            last: None,
+            traced: Some(Box::new(Incoming::default().traced(trace))),
+        }
+    }
+
+    #[test]
+    fn calls_that_are_refused_have_room_of_their_own_and_are_counted_nowhere() {
+        let outbox = Arc::new(Outbox::default());
+        let meter = CallMeter::new(Some(Arc::clone(&outbox)));
+        (0..REFUSED_MAX + 3).for_each(|_| meter.ended(refused()));
+        meter.ended(CallReport { traced: None, ..refused() });
+        let seen = meter.count(|totals| totals.kinds.len());
+        assert_eq!((seen, outbox.spans.counts()[0]), (0, REFUSED_MAX as u64));
+        assert_eq!((meter.refused_missed(), meter.missed()), (3, 0));
     }
 }

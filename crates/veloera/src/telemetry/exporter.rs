@@ -49,7 +49,8 @@ pub(crate) struct Exporter {
     headers: HeaderMap,
     resource: Resource,
     outbox: Arc<Outbox>,
-    metrics: MetricsNow,
+    /// Gone at the end: it holds on to what it tells of.
+    metrics: Option<MetricsNow>,
     /// Until when the collector is left alone.
     rests_until: Option<Instant>,
 }
@@ -61,11 +62,11 @@ impl Exporter {
         let mut headers: HeaderMap = otlp.headers.iter().cloned().collect();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-protobuf"));
         let client = Client::builder(TokioExecutor::new()).build(tls);
-        Self { client, otlp, headers, resource, outbox, metrics, rests_until: None }
+        Self { client, otlp, headers, resource, outbox, metrics: Some(metrics), rests_until: None }
     }
 
-    /// Works until it is dropped, or `stop` resolves: then what waits is sent once more.
-    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
+    /// Works until `stop` resolves: then the last metrics are sent, and whoever makes them is let go.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) -> Self {
         let (mut beat, mut metrics) = (interval(SEND_EVERY), interval(METRICS_EVERY));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         metrics.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,8 +78,14 @@ impl Exporter {
                 _ = beat.tick() => self.send_waiting().await,
             }
         }
-        // In this order: whoever asks for the metrics has the last calls counted, and their spans drawn.
+        // Whoever asks for the metrics has the last calls counted, and their spans drawn.
         self.send_metrics().await;
+        self.metrics = None;
+        self
+    }
+
+    /// Sends what waits once more, when nobody else does anything.
+    pub(crate) async fn finish(mut self) {
         self.send_waiting().await;
     }
 
@@ -113,7 +120,7 @@ impl Exporter {
         if self.rests() {
             return;
         }
-        let metrics = (self.metrics)();
+        let Some(metrics) = self.metrics.as_ref().map(|now| now()) else { return };
         let scope_metrics = vec![ScopeMetrics { scope: Some(scope()), metrics, ..ScopeMetrics::default() }];
         let of = ResourceMetrics {
             resource: Some(self.resource.clone()),

@@ -25,9 +25,16 @@ pub(crate) struct Kind {
 pub(crate) struct Operations {
     pub(crate) duration: Tally,
     pub(crate) first_chunk: Tally,
+    /// Between two chunks of a stream.
+    pub(crate) per_chunk: Tally,
     pub(crate) input: Tally,
     pub(crate) output: Tally,
     pub(crate) used: Usage,
+    /// As the client sees it, of calls whose last attempt was of this kind: the whole call, until its first token, and
+    /// for each token after that.
+    pub(crate) call: Tally,
+    pub(crate) first_token: Tally,
+    pub(crate) per_token: Tally,
 }
 
 /// All of it, since the process started.
@@ -49,9 +56,13 @@ impl Default for Operations {
         Self {
             duration: Tally::new(Bounds::DURATION),
             first_chunk: Tally::new(Bounds::DURATION),
+            per_chunk: Tally::new(Bounds::DURATION),
             input: Tally::new(Bounds::TOKENS),
             output: Tally::new(Bounds::TOKENS),
             used: Usage::NONE,
+            call: Tally::new(Bounds::DURATION),
+            first_token: Tally::new(Bounds::FIRST_TOKEN),
+            per_token: Tally::new(Bounds::PER_TOKEN),
         }
     }
 }
@@ -75,12 +86,20 @@ impl GenAi {
             self.attempt(report.format, attempt, None);
         }
         if let Some(attempt) = report.last {
-            self.attempt(report.format, attempt, report.usage);
+            let first_token = attempt.first_chunk.map(|first_chunk| attempt.after + first_chunk);
+            let operations = self.attempt(report.format, attempt, report.usage);
+            operations.call.take_time(report.took);
+            if let (Some(first), Some(usage)) = (first_token, report.usage) {
+                operations.first_token.take_time(first);
+                let others = u32::try_from(usage.output_tokens.saturating_sub(1)).unwrap_or(u32::MAX);
+                let each = report.took.saturating_sub(first).checked_div(others);
+                each.into_iter().for_each(|each| operations.per_token.take_time(each));
+            }
         }
     }
 
-    fn attempt(&mut self, format: Format, report: AttemptReport, usage: Option<Usage>) {
-        let AttemptReport { attempt, route, took, first_chunk, error, .. } = report;
+    fn attempt(&mut self, format: Format, report: AttemptReport, usage: Option<Usage>) -> &mut Operations {
+        let AttemptReport { attempt, route, took, first_chunk, chunks, error, .. } = report;
         let provider = route.telemetry_name();
         let mut kind =
             Kind { operation: operation(format), provider, model: Some(attempt.upstream_model), error };
@@ -91,11 +110,17 @@ impl GenAi {
         operations.duration.take_time(took);
         if let Some(first_chunk) = first_chunk {
             operations.first_chunk.take_time(first_chunk);
+            // Nobody notes when each of them came: what they took together is counted for all of them alike.
+            let others = chunks.saturating_sub(1);
+            let each =
+                took.saturating_sub(first_chunk).checked_div(u32::try_from(others).unwrap_or(u32::MAX));
+            each.into_iter().for_each(|each| operations.per_chunk.take_times(each, others));
         }
         // Operations that failed used nothing that anybody knows of.
         let usage = usage.unwrap_or(Usage::NONE);
         operations.input.take(usage.input_tokens);
         operations.output.take(usage.output_tokens);
         operations.used = operations.used.plus(&usage);
+        operations
     }
 }

@@ -29,6 +29,22 @@ impl Bounds {
         ],
         is_time: true,
     };
+    /// The conventions', until a first token: from 1 ms to 10 s.
+    pub(crate) const FIRST_TOKEN: Self = Self {
+        bounds: &[
+            1_000, 5_000, 10_000, 20_000, 40_000, 60_000, 80_000, 100_000, 250_000, 500_000, 750_000,
+            1_000_000, 2_500_000, 5_000_000, 7_500_000, 10_000_000,
+        ],
+        is_time: true,
+    };
+    /// The conventions', for each token after that: from 10 ms to 2.5 s.
+    pub(crate) const PER_TOKEN: Self = Self {
+        bounds: &[
+            10_000, 25_000, 50_000, 75_000, 100_000, 150_000, 200_000, 300_000, 400_000, 500_000, 750_000,
+            1_000_000, 2_500_000,
+        ],
+        is_time: true,
+    };
     /// The conventions': powers of four.
     pub(crate) const TOKENS: Self = Self {
         bounds: &[
@@ -65,15 +81,24 @@ impl Tally {
     }
 
     pub(super) fn take(&mut self, value: u64) {
-        let bucket = self.of.bounds.partition_point(|bound| *bound < value);
-        if let Some(count) = self.counts.get_mut(bucket) {
-            *count += 1;
-        }
-        self.sum = self.sum.saturating_add(value);
+        self.take_alike(value, 1);
     }
 
     pub(super) fn take_time(&mut self, time: Duration) {
-        self.take(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        self.take_times(time, 1);
+    }
+
+    /// So many that took as long.
+    pub(super) fn take_times(&mut self, time: Duration, times: u64) {
+        self.take_alike(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), times);
+    }
+
+    fn take_alike(&mut self, value: u64, times: u64) {
+        let bucket = self.of.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count = count.saturating_add(times);
+        }
+        self.sum = self.sum.saturating_add(value.saturating_mul(times));
     }
 
     /// Whether nothing was taken.
@@ -118,5 +143,7 @@ mod tests {
         tally.take_time(Duration::from_micros(50));
         assert_eq!((tally.counts[0], tally.sum), (1, 50));
         assert_eq!(format!("{}", Bounds::OVERHEAD.told(50)), "0.00005");
+        tally.take_times(Duration::from_micros(100), 3);
+        assert_eq!((tally.counts[1], tally.sum), (3, 350), "so many at once");
     }
 }

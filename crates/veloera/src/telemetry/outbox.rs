@@ -18,6 +18,7 @@ pub(crate) struct Outbox {
 /// What waits of one kind.
 #[derive(Debug)]
 pub(crate) struct Waiting<T> {
+    most: usize,
     items: Mutex<Vec<T>>,
     sent: AtomicU64,
     dropped: AtomicU64,
@@ -25,15 +26,25 @@ pub(crate) struct Waiting<T> {
 
 impl<T> Default for Waiting<T> {
     fn default() -> Self {
-        Self { items: Mutex::default(), sent: AtomicU64::new(0), dropped: AtomicU64::new(0) }
+        Self {
+            most: WAITING_MAX,
+            items: Mutex::default(),
+            sent: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
     }
 }
 
 impl<T> Waiting<T> {
+    /// Room for no more than so many.
+    pub(super) fn at_most(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     /// Puts it in, if there is room.
     pub(crate) fn put(&self, item: T) {
         let mut items = self.items.lock();
-        if items.len() < WAITING_MAX {
+        if items.len() < self.most {
             items.push(item);
         } else {
             self.lost(1);

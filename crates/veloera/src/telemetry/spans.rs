@@ -3,22 +3,23 @@
 use std::time::Duration;
 
 use domain::{price::Usage, trace::TraceContext};
+use eventlog::passage::{Passage, Step};
 use ledger::Charged;
 use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
     trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
 };
-use relay::{AttemptReport, CallReport, Format, Traced};
+use relay::{AttemptReport, CallReport, Format, Noted, Traced};
 
 use super::{
     genai::operation,
     nanos,
-    value::{fraction, number, text, truth},
+    value::{fraction, integer, number, text, texts, truth},
 };
 
 /// The call's own span, and one for each attempt; nothing of a call that is not recorded.
 pub(super) fn of(report: &CallReport, mut put: impl FnMut(Span)) {
-    let Some(traced) = report.traced.as_deref().filter(|traced| traced.trace.is_recorded) else { return };
+    let Some(traced) = report.traced.as_deref().filter(|_| report.is_recorded()) else { return };
     put(of_call(report, traced));
     for attempt in &report.failed {
         put(of_attempt(report, traced, attempt, None));
@@ -42,6 +43,7 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
         number("veloera.attempts", attempts as u64),
         fraction("veloera.overhead", report.overhead.as_secs_f64()),
     ];
+    attributes.extend(report.status.map(|status| number("http.response.status_code", status.into())));
     attributes.extend(report.model.as_ref().map(|model| text("veloera.model", model.as_str())));
     attributes.extend(report.error.as_ref().map(|error| text("error.type", error.as_ref())));
     let parent = traced.trace.parent.as_ref();
@@ -51,7 +53,8 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
         kind: SpanKind::Server.into(),
         end_time_unix_nano: began.saturating_add(nanos_of(report.took)),
         attributes,
-        status: status(report.error.as_deref()),
+        // What the client did wrong is no fault of whoever serves it.
+        status: status(report.error.as_deref().filter(|_| !report.is_clients_fault())),
         ..placed(&traced.trace.context, parent, began)
     }
 }
@@ -77,6 +80,10 @@ fn of_attempt(report: &CallReport, traced: &Traced, attempt: &AttemptReport, usa
     attributes.extend(first_chunk.map(|took| fraction("gen_ai.response.time_to_first_chunk", took)));
     attributes.extend(attempt.error.as_ref().map(|error| text("error.type", error.as_ref())));
     attributes.extend(usage.iter().flat_map(used));
+    attributes.extend(report.noted.iter().flat_map(|noted| tuned(noted)));
+    if usage.is_some() {
+        attributes.extend(report.noted.iter().flat_map(|noted| answered(noted)));
+    }
     let own = traced.of_attempt(attempt.attempt.attempt);
     Span {
         name: format!("{operation} {model}"),
@@ -86,6 +93,30 @@ fn of_attempt(report: &CallReport, traced: &Traced, attempt: &AttemptReport, usa
         status: status(attempt.error.as_deref()),
         ..placed(&own, Some(&traced.trace.context), began)
     }
+}
+
+/// What the client sets.
+fn tuned(noted: &Noted) -> impl Iterator<Item = KeyValue> + use<> {
+    let tuning = noted.tuning;
+    let fractions = [
+        ("gen_ai.request.temperature", tuning.temperature),
+        ("gen_ai.request.top_p", tuning.top_p),
+        ("gen_ai.request.top_k", tuning.top_k),
+        ("gen_ai.request.frequency_penalty", tuning.frequency_penalty),
+        ("gen_ai.request.presence_penalty", tuning.presence_penalty),
+    ];
+    let fractions = fractions.into_iter().filter_map(|(name, value)| Some(fraction(name, value?)));
+    fractions.chain(tuning.seed.map(|seed| integer("gen_ai.request.seed", seed)))
+}
+
+/// What the answer says of itself.
+fn answered(noted: &Noted) -> impl Iterator<Item = KeyValue> + use<> {
+    let nature = &noted.nature;
+    let id = nature.id.as_deref().map(|id| text("gen_ai.response.id", id));
+    let model = nature.model.as_deref().map(|model| text("gen_ai.response.model", model));
+    let mut reasons = nature.finish_reasons().peekable();
+    let reasons = reasons.peek().is_some().then(|| texts("gen_ai.response.finish_reasons", reasons));
+    id.into_iter().chain(model).chain(reasons)
 }
 
 fn server(url: &axum::http::Uri) -> impl Iterator<Item = KeyValue> {
@@ -128,6 +159,37 @@ pub(super) fn of_charge(charge: &Charged, now: u64, took: Duration) -> Span {
         attributes,
         ..placed(&charge.own, Some(&charge.parent), began)
     }
+}
+
+/// One event on its way: published, or taken in by a read model with the others of a page.
+pub(super) fn of_passage(passage: &Passage, (position, event): (u64, TraceContext), now: u64) -> Span {
+    let began = now.saturating_sub(nanos_of(passage.took));
+    let (name, kind) = match passage.step {
+        Step::Published => (format!("publish {}", passage.log), SpanKind::Producer),
+        Step::Applied(read_model) => (format!("apply {read_model}"), SpanKind::Consumer),
+    };
+    let mut attributes = vec![
+        text("veloera.log", passage.log.to_string()),
+        number("veloera.position", position),
+        number("veloera.page.first", passage.first),
+        number("veloera.page.last", passage.last),
+    ];
+    if passage.step == Step::Published {
+        attributes.extend([text("messaging.system", "nats"), text("messaging.operation.type", "send")]);
+    }
+    // The same span wherever it is drawn, and another one for each event and step.
+    let nth = name.bytes().fold(low(position), |nth, byte| nth.rotate_left(5) ^ u32::from(byte));
+    Span {
+        name,
+        kind: kind.into(),
+        end_time_unix_nano: now,
+        attributes,
+        ..placed(&event.child(nth), Some(&event), began)
+    }
+}
+
+fn low(position: u64) -> u32 {
+    u32::try_from(position & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// A span at its place in the trace.

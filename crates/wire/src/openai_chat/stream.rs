@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
 use self::chunk::Chunk;
-use super::AnswerError;
+use super::{AnswerError, Nature};
 use crate::{
     FRAME_BYTES_MAX, Usage, splice,
     sse::{self, Framer, Frames},
@@ -26,6 +26,8 @@ pub struct StreamDecoder {
     /// The choices that were begun and those that were finished, one bit each.
     begun: u128,
     finished: u128,
+    /// What it says of itself, where somebody wants to know.
+    nature: Option<Box<Nature>>,
     /// What stands behind frames that were passed on.
     failure: Option<StreamError>,
 }
@@ -69,8 +71,20 @@ impl StreamDecoder {
             is_done: false,
             begun: 0,
             finished: 0,
+            nature: None,
             failure: None,
         }
+    }
+
+    /// The same, which also notes what the stream says of itself.
+    #[must_use]
+    pub fn noting(self, nature: Option<Box<Nature>>) -> Self {
+        Self { nature, ..self }
+    }
+
+    /// What it has noted of that.
+    pub fn take_nature(&mut self) -> Option<Box<Nature>> {
+        self.nature.take()
     }
 
     /// The whole frames that have come with this chunk, for the client. What comes after `[DONE]` is left out.
@@ -179,6 +193,7 @@ impl StreamDecoder {
         let object = super::answer::object(data).map_err(StreamError::Malformed)?;
         let chunk = Chunk::read(object)?;
         self.learn(&chunk);
+        self.note(&chunk, data);
         if !self.withhold_usage || !chunk.tells_usage {
             return Ok(Passed::Whole);
         }
@@ -196,6 +211,14 @@ impl StreamDecoder {
         self.text_bytes += chunk.tally.text_bytes;
         self.begun |= chunk.begun;
         self.finished |= chunk.finished;
+    }
+
+    /// Few pieces say anything new: those before it is named, and those that end an answer.
+    fn note(&mut self, chunk: &Chunk, data: &[u8]) {
+        if let Some(nature) = self.nature.as_mut().filter(|nature| chunk.finished != 0 || !nature.is_named())
+        {
+            nature.learn(data);
+        }
     }
 }
 

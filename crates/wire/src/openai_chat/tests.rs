@@ -3,6 +3,7 @@
 mod answers;
 mod edits;
 mod errors;
+mod nature;
 mod properties;
 mod requests;
 mod streams;

@@ -14,7 +14,7 @@ use projections::{sessions::SessionRow, users::UserRow};
 use super::body::{SignedInView, TokenType};
 use crate::{
     Edge,
-    dispatch::{Answer, transact},
+    dispatch::{Answer, By, transact},
     extract::Intent,
     problem::{Code, Denial, Problem},
     sign_in::jwt::{Claims, Use, seconds},
@@ -33,7 +33,7 @@ pub(super) async fn open(edge: &Edge, user: &UserRow, intent: &Intent) -> Result
     let session_id = SessionId(edge.ids.uuid());
     let expires_at = now.plus_ms(SESSION_MS_MAX);
     let crowded = in_the_way(&edge.directory.sessions_of(user_id), epoch, now);
-    let opened = transact(edge, user_id.prefixed(), intent.ip, move |tx| {
+    let opened = transact(edge, By::intent(user_id.prefixed(), intent), move |tx| {
         Box::pin(async move {
             is_at(tx, user_id, epoch).await?;
             for id in crowded {
@@ -60,7 +60,7 @@ fn in_the_way(sessions: &[Arc<SessionRow>], epoch: u32, now: TimeStamp) -> Vec<S
 /// Goes on with a session, or ends it where what was shown had been used up.
 pub(super) async fn refresh(edge: &Edge, claims: Claims, intent: &Intent) -> Result<Response, Problem> {
     let Claims { user_id, session_id, generation, .. } = claims;
-    let refreshed = transact(edge, user_id.prefixed(), intent.ip, move |tx| {
+    let refreshed = transact(edge, By::intent(user_id.prefixed(), intent), move |tx| {
         Box::pin(async move {
             let id = session_id.to_string();
             let (Session::Open(stay), _) = tx.load::<Session>(&id).await? else {

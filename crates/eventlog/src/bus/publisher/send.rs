@@ -3,6 +3,8 @@
 use std::{collections::VecDeque, future::IntoFuture};
 
 use async_nats::jetstream::context::PublishAckFuture;
+use domain::trace::TraceContext;
+use tokio::time::Instant;
 
 use super::{Line, Outlet};
 use crate::{
@@ -11,14 +13,22 @@ use crate::{
         BusError, Epoch, TooBig,
         message::{Outgoing, rejected},
     },
+    passage::{Passage, Step},
 };
 
 /// The most messages that are under way.
 const WINDOW_MAX: usize = 256;
 
-/// What is under way, in order: positions and the answers to come. Dropped at the first error, for then it is not known
+/// What is under way, in order. Dropped at the first error, for then it is not known
 /// what the stream has: it is looked at.
-type Window = VecDeque<(u64, PublishAckFuture)>;
+type Window = VecDeque<Underway>;
+
+struct Underway {
+    position: u64,
+    answer: PublishAckFuture,
+    /// Where its trace is recorded: the span that the event is, and when it was sent.
+    traced: Option<(TraceContext, Instant)>,
+}
 
 impl Line {
     /// Sends what the log has after what the stream is known to have.
@@ -36,7 +46,7 @@ impl Line {
                     self.heed(&epoch, window.pop_front()).await?;
                 }
                 sent = event.position;
-                window.push_back((sent, self.send(&epoch, event).await?));
+                window.push_back(self.send(&epoch, event).await?);
             }
         }
         while !window.is_empty() {
@@ -45,22 +55,24 @@ impl Line {
         Ok(())
     }
 
-    async fn send(&self, epoch: &Epoch, event: Recorded) -> Result<PublishAckFuture, BusError> {
+    async fn send(&self, epoch: &Epoch, event: Recorded) -> Result<Underway, BusError> {
         let position = event.position;
         let bytes_max = self.nats.client.max_payload();
-        let Outgoing { subject, message, too_big } =
+        let Outgoing { subject, message, trace, too_big } =
             Outgoing::new(&self.nats.sealer, epoch, event, bytes_max)?;
         if let Some(too_big) = too_big {
             self.left_out(too_big);
         }
+        let traced = trace.map(|trace| (trace, Instant::now()));
         let sent = self.nats.context.send_publish(subject, message).await;
-        sent.map_err(rejected(self.log, position))
+        let answer = sent.map_err(rejected(self.log, position))?;
+        Ok(Underway { position, answer, traced })
     }
 
     /// Waits for an answer. Whether the message was stored now or was there before is all the same: its id names the
     /// event.
-    async fn heed(&mut self, epoch: &Epoch, next: Option<(u64, PublishAckFuture)>) -> Result<(), BusError> {
-        let Some((position, answer)) = next else { return Ok(()) };
+    async fn heed(&mut self, epoch: &Epoch, next: Option<Underway>) -> Result<(), BusError> {
+        let Some(Underway { position, answer, traced }) = next else { return Ok(()) };
         let mut connections = self.nats.connections.clone();
         let answer = tokio::select! {
             answer = answer.into_future() => answer.map_err(rejected(self.log, position))?,
@@ -72,6 +84,16 @@ impl Line {
         }
         if let Some(outlet) = &mut self.outlet {
             outlet.proved = position;
+        }
+        if let Some((observer, (trace, sent_at))) = self.observer.as_ref().zip(traced) {
+            observer.passed(Passage {
+                step: Step::Published,
+                log: self.log,
+                first: position,
+                last: position,
+                traced: vec![(position, trace)],
+                took: sent_at.elapsed(),
+            });
         }
         Ok(())
     }

@@ -24,9 +24,12 @@ pub(super) fn apply(server: &str, admin_key: &str, wanted: &Value) -> anyhow::Re
         .uri(uri)
         .header(header::AUTHORIZATION, format!("Bearer {admin_key}"))
         .header(header::CONTENT_TYPE, "application/json")
-        .header("idempotency-key", Machine::uuid().to_string())
-        .body(Full::new(bytes(wanted)?))
-        .context("--server")?;
+        .header("idempotency-key", Machine::uuid().to_string());
+    let request = match Machine::trace() {
+        Some(trace) => request.header("traceparent", trace.to_string()),
+        None => request,
+    };
+    let request = request.body(Full::new(bytes(wanted)?)).context("--server")?;
     let asked =
         async { timeout(ANSWER_MAX, ask(request)).await.context("the server did not answer in time")? };
     pools::single("control")?.block_on(asked)
