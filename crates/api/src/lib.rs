@@ -5,6 +5,7 @@
 
 mod admin;
 mod apply;
+mod around;
 mod client;
 mod cors;
 mod dispatch;
@@ -16,7 +17,6 @@ mod openapi;
 mod operations;
 mod permission;
 mod problem;
-mod request_id;
 mod router;
 mod setup;
 mod sign_in;

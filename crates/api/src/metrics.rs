@@ -5,15 +5,12 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
     time::Duration,
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::MatchedPath,
     http::{Method, StatusCode},
-    middleware::Next,
-    response::Response,
 };
 use prometheus_client::{
     collector::Collector,
@@ -21,10 +18,6 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
-use tokio::time::Instant;
-
-use crate::ClientEdge;
-
 /// What the text is, for whoever reads it.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
@@ -111,8 +104,9 @@ impl Metrics {
         self.propagated.observe(Duration::from_millis(ms).as_secs_f64());
     }
 
-    fn note(&self, method: &'static str, route: Pattern, status: StatusCode, took: Duration) {
-        let (route, status) = (Route { route }, status.as_u16());
+    /// A request to a route that there is was answered, or has begun to be.
+    pub(crate) fn note(&self, method: &Method, route: MatchedPath, status: StatusCode, took: Duration) {
+        let (method, route, status) = (name(method), Route { route: Pattern(route) }, status.as_u16());
         self.took.get_or_create(&route).observe(took.as_secs_f64());
         self.answered.get_or_create(&Answered { method, route: route.route, status }).inc();
     }
@@ -143,15 +137,4 @@ const fn name(method: &Method) -> &'static str {
         Method::HEAD => "HEAD",
         _ => "other",
     }
-}
-
-/// Counts a request to a route that there is.
-pub(crate) async fn count(State(edge): State<Arc<ClientEdge>>, request: Request, next: Next) -> Response {
-    let (begun, method) = (Instant::now(), name(request.method()));
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    if let Some(route) = route {
-        edge.metrics.note(method, Pattern(route), response.status(), begun.elapsed());
-    }
-    response
 }

@@ -1,11 +1,10 @@
 //! Which path leads where. The OpenAPI document grows with it.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Router,
     extract::Request,
-    http::Uri,
     middleware,
     response::{IntoResponse, Response},
 };
@@ -19,13 +18,14 @@ use crate::{
         accounts, apply, auth, budgets, calls, channels, events, groups, me, models as priced, nodes, prices,
         sessions, settings, tokens, users,
     },
+    around::{self, is_client},
     client::{chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
     extract::{applied, position},
-    metrics, openapi,
+    openapi,
     operations::{self, Document},
     problem::{Code, Problem},
-    request_id, setup, sync,
+    setup, sync,
 };
 
 /// Everything: for API clients, for everyone else, and for those who run the node. The server notes each peer's address as
@@ -51,9 +51,7 @@ fn for_clients(edge: &Arc<ClientEdge>) -> Router {
     let (routes, _) = client().split_for_parts();
     routes
         .route("/v1/models/{id}/{*rest}", axum::routing::get(models::read_slashed))
-        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
         .method_not_allowed_fallback(client_method)
-        .layer(CatchPanicLayer::custom(client_panic))
         .with_state(edge.clone())
 }
 
@@ -62,12 +60,10 @@ fn for_everyone_else(edge: &Arc<Edge>) -> Router {
     routes
         .merge(docs::page())
         .route(setup::SETUP_PATH, axum::routing::get(setup::form).post(setup::make))
-        .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
         .method_not_allowed_fallback(admin_method)
         .layer(middleware::from_fn_with_state(edge.clone(), position::reached))
         .layer(middleware::from_fn_with_state(edge.clone(), applied::everywhere))
         .layer(Extension(Document(document())))
-        .layer(CatchPanicLayer::custom(admin_panic))
         // Pages of events and calls shrink to a tenth; what streams is left as it is.
         .layer(CompressionLayer::new())
         .with_state(edge.clone())
@@ -76,21 +72,15 @@ fn for_everyone_else(edge: &Arc<Edge>) -> Router {
 /// Outermost the mark: a refusal bears one too. Nothing is pressed, for it is of the bytes.
 fn for_nodes(edge: &Arc<Edge>) -> Router {
     sync::routes()
-        .route_layer(middleware::from_fn_with_state(edge.client.clone(), metrics::count))
         .method_not_allowed_fallback(admin_method)
-        .layer(CatchPanicLayer::custom(admin_panic))
+        .layer(CatchPanicLayer::custom(around::node_panicked))
         .layer(middleware::from_fn_with_state(edge.clone(), sync::mark))
         .with_state(edge.clone())
 }
 
 fn for_operators(edge: &Arc<ClientEdge>) -> Router {
     let (routes, _) = operations().split_for_parts();
-    routes
-        .route_layer(middleware::from_fn_with_state(edge.clone(), metrics::count))
-        .method_not_allowed_fallback(admin_method)
-        .layer(CatchPanicLayer::custom(admin_panic))
-        .layer(CompressionLayer::new())
-        .with_state(edge.clone())
+    routes.method_not_allowed_fallback(admin_method).layer(CompressionLayer::new()).with_state(edge.clone())
 }
 
 /// What every answer has, whoever asked.
@@ -98,7 +88,7 @@ fn around(routes: Router, edge: &Arc<ClientEdge>) -> Router {
     let all = routes.fallback(unknown);
     // Without it no page of others may ask, which is as well said by saying nothing.
     let all = if edge.cors_origins.is_empty() { all } else { all.layer(cors::layer(&edge.cors_origins)) };
-    all.layer(middleware::from_fn_with_state(edge.clone(), request_id::identify))
+    all.layer(middleware::from_fn_with_state(edge.clone(), around::answer))
 }
 
 pub(crate) fn client() -> OpenApiRouter<Arc<ClientEdge>> {
@@ -177,10 +167,6 @@ async fn unknown(request: Request) -> Response {
     Problem::new(Code::NotFound, format!("there is no {method} {path} here")).into_response()
 }
 
-fn is_client(uri: &Uri) -> bool {
-    uri.path() == "/v1" || uri.path().starts_with("/v1/")
-}
-
 async fn client_method(request: Request) -> ClientError {
     ClientError::new(ErrorCode::MethodNotAllowed, method_message(&request))
 }
@@ -191,20 +177,4 @@ async fn admin_method(request: Request) -> Problem {
 
 fn method_message(request: &Request) -> String {
     format!("{} does not take {}", request.uri().path(), request.method())
-}
-
-fn client_panic(panic: Box<dyn Any + Send>) -> Response {
-    log_panic(panic);
-    ClientError::new(ErrorCode::Internal, "the request failed; the server's log says why").into_response()
-}
-
-fn admin_panic(panic: Box<dyn Any + Send>) -> Response {
-    log_panic(panic);
-    Problem::new(Code::Internal, "the request failed; the server's log says why").into_response()
-}
-
-fn log_panic(panic: Box<dyn Any + Send>) {
-    let text = panic.downcast::<String>().map(|text| *text);
-    let message = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
-    tracing::error!(message = message.unwrap_or_default(), "a request panicked");
 }
