@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::AccountId;
+use domain::{AccountId, account::AttemptOutcome};
 
 use self::{call::OpenCall, purse::Purse};
 pub use self::{
@@ -54,7 +54,11 @@ impl NodeState {
             }
             Input::AttemptEnded { call, attempt, outcome } => {
                 self.open(call)?.end_attempt(attempt, outcome);
-                Ok(done(vec![Record::AttemptEnded { call, attempt, outcome }]))
+                // What was billed is said by the settlement that follows; were there none, the call would be in doubt
+                // with this record as without it.
+                let says_more = outcome != AttemptOutcome::Billed;
+                let records = says_more.then_some(Record::AttemptEnded { call, attempt, outcome });
+                Ok(done(records.into_iter().collect()))
             }
             Input::Progress { call, output_tokens } => {
                 self.open(call)?.output_tokens = output_tokens;

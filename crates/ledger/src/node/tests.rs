@@ -230,7 +230,8 @@ async fn idle_quota_is_kept_while_the_ledger_cannot_be_reached_and_goes_home_aft
     answered(&node, 2, 5);
     port.set(Line::Good);
     node.upload_or_report().await;
-    ledger.clock.pass_ms(2_000);
+    // Its calls were two seconds apart.
+    ledger.clock.pass_ms(8_000);
     node.tidy();
     node.upload().await.unwrap();
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 70);

@@ -137,15 +137,19 @@ async fn sweep(conduits: Weak<Conduits>) {
 /// As HTTP/1 says it: the host in a header, and only the path in the first line.
 fn addressed(request: Request<Bytes>, origin: &Authority) -> Result<Request<Bytes>, UpstreamError> {
     let (mut head, body) = request.into_parts();
-    let host = match origin.port_u16() {
-        Some(80) | None => HeaderValue::from_str(origin.host()),
-        Some(port) => HeaderValue::try_from(format!("{}:{port}", origin.host())),
-    };
-    head.headers.insert(header::HOST, host.map_err(unreachable)?);
+    let host = HeaderValue::from_str(host_of(origin)).map_err(unreachable)?;
+    head.headers.insert(header::HOST, host);
     let mut path = Parts::default();
     path.path_and_query = head.uri.path_and_query().cloned();
     head.uri = Uri::from_parts(path).map_err(unreachable)?;
     Ok(Request::from_parts(head, body))
+}
+
+/// The host, with its port where that is another than everyone's, and without what signs in there.
+fn host_of(origin: &Authority) -> &str {
+    let said = origin.as_str();
+    let said = said.rsplit_once('@').map_or(said, |(_, host)| host);
+    said.strip_suffix(":80").unwrap_or(said)
 }
 
 /// Nothing was written.

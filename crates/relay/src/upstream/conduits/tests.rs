@@ -10,7 +10,7 @@ use tokio::{
     task::yield_now,
 };
 
-use super::Conduits;
+use super::{Conduits, host_of};
 use crate::{RelayConfig, upstream::connections::dial};
 
 const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -23,6 +23,16 @@ async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+#[test]
+fn a_host_is_named_with_its_port_where_that_is_not_everyones_and_without_a_sign_in() {
+    let said =
+        [("a.example", "a.example"), ("a.example:80", "a.example"), ("u:p@a.example:8080", "a.example:8080")];
+    let six = [("[::1]:80", "[::1]"), ("[::80]", "[::80]")];
+    for (origin, host) in said.into_iter().chain(six) {
+        assert_eq!(host_of(&origin.parse().unwrap()), host);
+    }
 }
 
 fn ask(address: SocketAddr) -> Request<Bytes> {
