@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::{
 };
 use serde_json::{Value, json};
 use tests::{
-    ApiClient, Cluster, Collector, Launch, Received, Reply, World,
+    Admin, ApiClient, Cluster, Collector, Launch, Received, Reply, Veloera, World, binary,
     client::{chat, streamed_chat},
     collector::attribute,
     price::MODEL,
@@ -305,6 +305,38 @@ async fn signing_in_keeps_its_trace_and_every_line_of_a_request_names_it() {
             .await;
     }
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_applied_in_the_trace_of_whoever_applies_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_owned();
+    let wanted = place.join("wanted.toml");
+    let apply = |more: &[&str], trace: &str, ratio: u32| {
+        std::fs::write(&wanted, format!("[groups.vip]\nratio_millionths = {ratio}\n")).unwrap();
+        let parent = format!("00-{trace}-{SPAN}-01");
+        let mut command = binary::command();
+        command.env("TRACEPARENT", parent).arg("apply").arg(&wanted).args(more);
+        let output = command.current_dir(&place).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let data_dir = place.join("data");
+    apply(&["--data-dir", data_dir.to_str().unwrap()], TRACE, 700_000);
+    let veloera = Veloera::start_in(folder, Launch::default()).await;
+    let other = TRACE.replace('4', "5");
+    let (key, demo) = (place.join("key"), veloera.demo());
+    std::fs::write(&key, demo["admin_key"].as_str().unwrap()).unwrap();
+    let url = veloera.url("");
+    let server = ["--server", &url, "--admin-key-file", key.to_str().unwrap()];
+    apply(&server, &other, 800_000);
+    let admin = Admin::new(veloera.url(""), demo["admin_key"].as_str().unwrap());
+    let events = admin.list("/events?log=control").await;
+    let found = |trace: &str| {
+        let mut of = events.iter().filter(|event| event["metadata"]["trace_id"] == trace);
+        of.next().map(|event| event["event_type"].clone())
+    };
+    assert_eq!(found(TRACE).unwrap(), "group_created", "{events:#?}");
+    assert_eq!(found(&other).unwrap(), "group_ratio_changed", "{events:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

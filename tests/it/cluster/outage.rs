@@ -29,7 +29,7 @@ const BEFORE: Duration = Duration::from_secs(4);
 /// One call; its status where it is what it may be: answered whole, or properly refused.
 async fn call(client: &ApiClient, nth: usize) -> u16 {
     let text = format!("call {nth}");
-    let status = if nth % 2 == 0 {
+    let status = if nth.is_multiple_of(2) {
         let answer = client.chat(&chat(MODEL, &text)).await.expect("an answer");
         if answer.status != 200 {
             assert!(answer.header("retry-after").is_some(), "{answer:?}");
