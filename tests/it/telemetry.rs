@@ -225,6 +225,13 @@ async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charg
     let call = collector.span(TRACE, "POST /v1/chat/completions").await;
     let charge = collector.span(TRACE, "quota_deducted").await;
     assert_eq!(charge.parent_span_id, call.span_id);
+    // What an administrator decides leads to each relay node that heeds it.
+    let other = TRACE.replace('4', "5");
+    let group = json!({ "name": "vip", "ratio_millionths": 900_000 });
+    let parent = format!("00-{other}-{SPAN}-01");
+    cluster.world.admin().create_in_trace(&parent, "/groups", &group).await;
+    let heeded = collector.span(&other, "apply directory").await;
+    assert_eq!(hex::encode(&heeded.parent_span_id), SPAN);
     cluster.close().await;
 }
 
