@@ -1,12 +1,15 @@
 //! The database is away for a minute: longer than any quota is kept idle, longer than anybody waits for an answer.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tests::{
-    ApiClient, Cluster, End, Launch, Veloera,
+    Admin, ApiClient, Cluster, End, Launch, Veloera,
     client::{chat, streamed_chat},
-    price::MODEL,
+    price::{self, MODEL},
     wait,
     world::SEEN_MAX,
 };
@@ -20,11 +23,10 @@ const LAST: Duration = Duration::from_secs(50);
 /// More than the outage, for quota that is lost with time is another matter.
 const LEASE_MS: u64 = 150_000;
 /// How often a caller calls: before a lease would be idle.
-const PACE: Duration = Duration::from_millis(700);
+const PACE: Duration = Duration::from_secs(1);
 const QUICK_PACE: Duration = Duration::from_millis(40);
 const CALLERS: usize = 4;
-/// What makes the leases as large as they need to be.
-const BEFORE: Duration = Duration::from_secs(4);
+const ENOUGH_MAX: Duration = Duration::from_secs(90);
 
 /// One call; its status where it is what it may be: answered whole, or properly refused.
 async fn call(client: &ApiClient, nth: usize) -> u16 {
@@ -44,15 +46,35 @@ async fn call(client: &ApiClient, nth: usize) -> u16 {
     status.as_u16()
 }
 
-/// Calls in quick succession, all callers for as long: quota is leased by how much of it is spent, and kept while it is.
-async fn warm_up(client: &ApiClient) -> usize {
-    let (mut nth, begun) = (0, Instant::now());
-    while begun.elapsed() < BEFORE {
+/// Calls in quick succession until everybody has leased enough: quota is leased by how much of it is spent.
+async fn warm_up(client: &ApiClient, enough: &AtomicBool) {
+    let mut nth = 0;
+    while !enough.load(Ordering::Relaxed) {
         assert_eq!(call(client, nth).await, 200);
         nth += 1;
         sleep(QUICK_PACE).await;
     }
-    nth
+}
+
+/// Waits until as much is leased on each of these accounts as the calls of the outage may need.
+async fn leased(admin: &Admin, accounts: &[String], enough: &AtomicBool) {
+    wait::until("enough quota", ENOUGH_MAX, async || {
+        for account in accounts {
+            let view = admin.get(&format!("/accounts/{account}")).await;
+            if view["pending_nanos"].as_u64()? < needed() {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    enough.store(true, Ordering::Relaxed);
+}
+
+/// What the calls of one caller cost, and what is set aside for several, since what is left of a lease may be too little for one.
+fn needed() -> u64 {
+    let calls = u64::try_from(OUTAGE.as_millis() / PACE.as_millis()).expect("a small number");
+    calls * price::nanos(20, 3) + 4 * price::nanos(20, 100)
 }
 
 /// Calls for as long as the outage is; how often, how many were refused, and when one was answered last.
@@ -87,18 +109,21 @@ async fn without_the_database_for_a_minute_calls_go_on_and_everything_comes_home
     let relay = Launch::default().set("STALE_CALLERS_MS", LEASE_MS);
     let cluster = Cluster::on(database, 2, control, relay, short).await;
     let nodes = [cluster.world.carrier(), &cluster.relays[0]];
-    let mut clients = Vec::new();
+    let (mut clients, mut accounts) = (Vec::new(), Vec::new());
     for caller in 0..CALLERS {
         let token = cluster.world.token(&format!("caller {caller}"), Some(10_000_000_000)).await;
         let client = at(nodes[caller % nodes.len()], &token.key);
         until_status(&client, 200).await;
         clients.push(client);
+        accounts.push(token.limit_account_id);
     }
-    let before = join_all(clients.iter().map(warm_up)).await;
+    let (enough, admin) = (AtomicBool::new(false), cluster.world.admin());
+    let warm_up = join_all(clients.iter().map(|client| warm_up(client, &enough)));
+    tokio::join!(warm_up, leased(&admin, &accounts, &enough));
     let begun = Instant::now();
     postgres.kill().await;
     let seen = join_all(clients.iter().map(|client| through_it(client, begun))).await;
-    println!("{before:?} calls before, and then (calls, refused, last answered) {seen:?}");
+    println!("calls, refused, last answered: {seen:?}");
     for (calls, refused, last) in seen {
         assert!(last > LAST && refused * 20 < calls, "of {calls} {refused} were refused; up to {last:?}");
     }
