@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::{
 };
 use serde_json::{Value, json};
 use tests::{
-    ApiClient, Cluster, Collector, Launch, Received, Reply, World,
+    Admin, ApiClient, Cluster, Collector, Launch, Received, Reply, Veloera, World, binary,
     client::{chat, streamed_chat},
     collector::attribute,
     price::MODEL,
@@ -225,6 +225,13 @@ async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charg
     let call = collector.span(TRACE, "POST /v1/chat/completions").await;
     let charge = collector.span(TRACE, "quota_deducted").await;
     assert_eq!(charge.parent_span_id, call.span_id);
+    // What an administrator decides leads to each relay node that heeds it.
+    let other = TRACE.replace('4', "5");
+    let group = json!({ "name": "vip", "ratio_millionths": 900_000 });
+    let parent = format!("00-{other}-{SPAN}-01");
+    cluster.world.admin().create_in_trace(&parent, "/groups", &group).await;
+    let heeded = collector.span(&other, "apply directory").await;
+    assert_eq!(hex::encode(&heeded.parent_span_id), SPAN);
     cluster.close().await;
 }
 
@@ -305,6 +312,38 @@ async fn signing_in_keeps_its_trace_and_every_line_of_a_request_names_it() {
             .await;
     }
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_applied_in_the_trace_of_whoever_applies_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_owned();
+    let wanted = place.join("wanted.toml");
+    let apply = |more: &[&str], trace: &str, ratio: u32| {
+        std::fs::write(&wanted, format!("[groups.vip]\nratio_millionths = {ratio}\n")).unwrap();
+        let parent = format!("00-{trace}-{SPAN}-01");
+        let mut command = binary::command();
+        command.env("TRACEPARENT", parent).arg("apply").arg(&wanted).args(more);
+        let output = command.current_dir(&place).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let data_dir = place.join("data");
+    apply(&["--data-dir", data_dir.to_str().unwrap()], TRACE, 700_000);
+    let veloera = Veloera::start_in(folder, Launch::default()).await;
+    let other = TRACE.replace('4', "5");
+    let (key, demo) = (place.join("key"), veloera.demo());
+    std::fs::write(&key, demo["admin_key"].as_str().unwrap()).unwrap();
+    let url = veloera.url("");
+    let server = ["--server", &url, "--admin-key-file", key.to_str().unwrap()];
+    apply(&server, &other, 800_000);
+    let admin = Admin::new(veloera.url(""), demo["admin_key"].as_str().unwrap());
+    let events = admin.list("/events?log=control").await;
+    let found = |trace: &str| {
+        let mut of = events.iter().filter(|event| event["metadata"]["trace_id"] == trace);
+        of.next().map(|event| event["event_type"].clone())
+    };
+    assert_eq!(found(TRACE).unwrap(), "group_created", "{events:#?}");
+    assert_eq!(found(&other).unwrap(), "group_ratio_changed", "{events:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

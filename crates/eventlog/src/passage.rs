@@ -42,8 +42,13 @@ pub trait PassageObserver: Send + Sync + 'static {
     fn passed(&self, passage: Passage);
 }
 
-/// The events among `events` that belong to recorded traces.
-pub fn traced<'e>(events: impl IntoIterator<Item = &'e Recorded>) -> Vec<(u64, TraceContext)> {
-    let spans = events.into_iter().filter_map(|event| Some((event.position, event.trace()?)));
-    spans.take(TRACED_MAX).collect()
+impl Passage {
+    /// Of these events, which follow one another; nothing where none of them belongs to a recorded trace.
+    pub fn of(step: Step, events: &[Recorded], took: Duration) -> Option<Self> {
+        let (first, last) = (events.first()?, events.last()?);
+        let spans = events.iter().filter_map(|event| Some((event.position, event.trace()?)));
+        let traced: Vec<_> = spans.take(TRACED_MAX).collect();
+        let (log, first, last) = (first.log, first.position, last.position);
+        (!traced.is_empty()).then_some(Self { step, log, first, last, traced, took })
+    }
 }

@@ -22,7 +22,7 @@ use std::{
 use domain::{Log, TimeStamp};
 use eventlog::{
     Connection, Dialect, EventLog, Heads, PAGE_MAX, Recorded, StoreError,
-    passage::{self, Passage, PassageObserver, Step},
+    passage::{Passage, PassageObserver, Step},
 };
 use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
@@ -175,14 +175,10 @@ impl<P: Projection> Runner<P> {
     }
 
     fn passed(&self, events: &[Recorded], took: Duration) {
-        let (Some(observer), Some(first), Some(last)) = (self.observer.get(), events.first(), events.last())
-        else {
-            return;
-        };
-        let traced = passage::traced(events);
-        if !traced.is_empty() {
-            let (first, last) = (first.position, last.position);
-            observer.passed(Passage { step: Step::Applied(P::NAME), log: P::LOG, first, last, traced, took });
+        if let Some(observer) = self.observer.get()
+            && let Some(passage) = Passage::of(Step::Applied(P::NAME), events, took)
+        {
+            observer.passed(passage);
         }
     }
 

@@ -3,26 +3,39 @@
 use std::{io::Write, sync::Arc};
 
 use cluster::{Replica, ReplicaError};
-use eventlog::{Place, Recorded, StoreError};
+use eventlog::{
+    Place, Recorded, StoreError,
+    passage::{Passage, PassageObserver, Step},
+};
 use projections::Directory;
+use tokio::time::Instant;
 
 /// What follows the control nodes.
-pub(crate) struct DirectoryReplica(pub(crate) Arc<Directory>);
+pub(crate) struct DirectoryReplica {
+    pub(crate) directory: Arc<Directory>,
+    /// Is told of traced events that were taken in.
+    pub(crate) observer: Arc<dyn PassageObserver>,
+}
 
 impl Replica for DirectoryReplica {
     fn place(&self) -> Place {
-        self.0.place()
+        self.directory.place()
     }
 
     fn take(&self, events: &[Recorded]) -> Result<(), StoreError> {
-        self.0.take(events)
+        let begun = Instant::now();
+        self.directory.take(events)?;
+        if let Some(passage) = Passage::of(Step::Applied("directory"), events, begun.elapsed()) {
+            self.observer.passed(passage);
+        }
+        Ok(())
     }
 
     fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError> {
-        self.0.rebuild(snapshot).map_err(|error| ReplicaError(Box::new(error)))
+        self.directory.rebuild(snapshot).map_err(|error| ReplicaError(Box::new(error)))
     }
 
     fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError> {
-        self.0.write_snapshot(out).map_err(|error| ReplicaError(Box::new(error)))
+        self.directory.write_snapshot(out).map_err(|error| ReplicaError(Box::new(error)))
     }
 }

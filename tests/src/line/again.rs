@@ -71,7 +71,7 @@ async fn pass(
     if is_upload && let Ok(second) = ask().await {
         let mut answers = answers.lock();
         answers.push([first.status, second.status]);
-        if answers.len() % 2 == 0 {
+        if answers.len().is_multiple_of(2) {
             return Ok(lost());
         }
     }

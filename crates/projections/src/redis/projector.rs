@@ -9,11 +9,14 @@ use std::{
 };
 
 use domain::Log;
-use eventlog::{EventLog, Heads, LogReader, Recorded, Sealer, StoreError};
+use eventlog::{
+    EventLog, Heads, LogReader, Recorded, Sealer, StoreError,
+    passage::{self, Passage, PassageObserver},
+};
 use fred::clients::Client;
 use tokio::{
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -60,6 +63,7 @@ pub struct RedisProjector {
     node: String,
     made: AtomicU64,
     position: AtomicU64,
+    observer: Option<Arc<dyn PassageObserver>>,
 }
 
 impl RedisProjector {
@@ -74,7 +78,14 @@ impl RedisProjector {
             node,
             made: AtomicU64::new(0),
             position: AtomicU64::new(0),
+            observer: None,
         }
+    }
+
+    /// The same, which tells `observer` of every range in which there is a traced event.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn PassageObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// How far the server had come when it was last looked at; 0 where it had lost everything.
@@ -137,7 +148,14 @@ impl RedisProjector {
         let events = reader.read(Log::Control, *position, STEP_MAX).await?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Step::Idle) };
         let range = [log_id.clone(), first.position.to_string(), last.position.to_string(), event.clone()];
+        let begun = Instant::now();
         let answer = self.bring(reader, &found.generation, range, &events).await?;
+        if answer == Answer::Applied
+            && let Some(observer) = &self.observer
+            && let Some(passage) = Passage::of(passage::Step::Applied("redis"), &events, begun.elapsed())
+        {
+            observer.passed(passage);
+        }
         if answer == Answer::Fork {
             return Ok(Step::Anew(self.rebuild(reader, &found).await?));
         }

@@ -5,7 +5,7 @@ use super::{
     provider::{Act, USAGE, completion, good_stream, status},
     rig::{CALL, Rig, STREAM, WHOLE, route, text},
 };
-use crate::{Format, Incoming, RelayConfig};
+use crate::{CallReport, Format, Incoming, RelayConfig};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -93,23 +93,29 @@ async fn a_call_that_nobody_answered_is_reported_with_why() {
     assert_eq!((report.failed.len(), report.last.as_ref().unwrap().attempt.attempt), (1, 2));
 }
 
+/// The only report.
+fn report(rig: &Rig) -> CallReport {
+    let mut reports = std::mem::take(&mut *rig.reports.0.lock());
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    reports.remove(0)
+}
+
 #[tokio::test]
 async fn of_a_recorded_call_it_is_noted_what_the_client_sets_and_what_the_answer_says_of_itself() {
     let whole = WHOLE.replace("\"max_tokens\"", "\"temperature\":0.25,\"seed\":7,\"max_tokens\"");
-    let rig = called(ALL, vec![vec![status(200, "", &completion("hi", USAGE))]], &whole, &[]).await;
-    let reports = rig.reports.0.lock();
-    let noted = reports[0].noted.as_deref().unwrap();
+    let good = || vec![vec![status(200, "", &completion("hi", USAGE))]];
+    let called_whole = report(&called(ALL, good(), &whole, &[]).await);
+    let noted = called_whole.noted.as_deref().unwrap();
     assert_eq!((noted.tuning.temperature, noted.tuning.seed), (Some(0.25), Some(7)));
     assert_eq!(noted.nature.id.as_deref(), Some("x"));
     assert_eq!(noted.nature.finish_reasons().collect::<Vec<_>>(), ["stop"]);
-    assert_eq!(reports[0].status, Some(200));
-    let rig = called(ALL, vec![good_stream()], STREAM, &[]).await;
-    let reports = rig.reports.0.lock();
-    let noted = reports[0].noted.as_deref().unwrap();
+    assert_eq!(called_whole.status, Some(200));
+    let streamed = report(&called(ALL, vec![good_stream()], STREAM, &[]).await);
+    let noted = streamed.noted.as_deref().unwrap();
     assert_eq!(noted.nature.finish_reasons().collect::<Vec<_>>(), ["stop"]);
-    assert_eq!(reports[0].last.as_ref().unwrap().chunks, 4, "two of text, its end, and the usage");
-    let rig = called(Sampling::per_million(0), vec![good_stream()], STREAM, &[]).await;
-    assert!(rig.reports.0.lock()[0].noted.is_none(), "nobody would look at it");
+    assert_eq!(streamed.last.as_ref().unwrap().chunks, 4, "two of text, its end, and the usage");
+    let other = called(Sampling::per_million(0), vec![good_stream()], STREAM, &[]).await;
+    assert!(report(&other).noted.is_none(), "nobody would look at it");
 }
 
 #[tokio::test]
@@ -119,9 +125,7 @@ async fn a_call_that_is_refused_before_anything_is_set_aside_is_reported_with_wh
         (&WHOLE.replace("\"m\"", "\"none\""), 404, "model_not_found", Some("none")),
         (&WHOLE.replace("\"m\"", "\"unpriced\""), 404, "model_not_found", Some("unpriced")),
     ] {
-        let rig = called(ALL, Vec::new(), body, &[]).await;
-        let reports = rig.reports.0.lock();
-        let [report] = &reports[..] else { panic!("{reports:?}") };
+        let report = report(&called(ALL, Vec::new(), body, &[]).await);
         assert_eq!((report.status, report.error.as_deref()), (Some(status), Some(error)));
         assert_eq!(report.model.as_ref().map(domain::ModelName::as_str), model);
         assert!(report.last.is_none() && report.is_recorded() && report.is_clients_fault());
@@ -133,9 +137,9 @@ async fn a_call_that_is_refused_before_anything_is_set_aside_is_reported_with_wh
 #[tokio::test]
 async fn a_call_that_nobody_answers_says_with_which_status_its_client_was_told() {
     let rig = called(ALL, vec![vec![status(503, "", "{}")], vec![status(503, "", "{}")]], WHOLE, &[]).await;
-    assert_eq!(rig.reports.0.lock()[0].status, Some(502));
+    assert_eq!(report(&rig).status, Some(502));
     let rig = Rig::new(Vec::new()).await;
     *rig.ledger.refusal.lock() = Some(crate::ReserveError::Insufficient);
     assert!(rig.chat(WHOLE).await.is_err());
-    assert_eq!(rig.reports.0.lock()[0].status, Some(429));
+    assert_eq!(report(&rig).status, Some(429));
 }

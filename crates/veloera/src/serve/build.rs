@@ -76,7 +76,7 @@ impl Parts {
         work.follow(ledger, async move { tended.tend(move |journal| local.journal_id() == journal).await });
         work.follow(control, Arc::clone(&directory).follow(log.clone()));
         work.follow(control, Arc::clone(&calls).follow(log.clone()));
-        let (bus, publisher) = publish(config, &log, passages, control).await?;
+        let (bus, publisher) = publish(config, &log, &passages, control).await?;
         let models = ReadModels::new(Arc::clone(&directory), Arc::clone(&providers), sealer);
         let (keeper, reports) = Keeper::new();
         let keeper: Arc<dyn ChannelKeeper> = Arc::new(keeper);
@@ -86,7 +86,7 @@ impl Parts {
         if config.role != Role::Control {
             count_together(config, &relay, log.sealer().clone(), &work, control)?;
         }
-        let models = redis::project(config, &log, &work, control)?;
+        let models = redis::project(config, &log, passages, &work, control)?;
         let (ends, meter) = (Ends { appender, publisher }, Arc::clone(&telemetry.meter));
         Ok(Self { log, directory, work, calls, relay, providers, bank, keeper, bus, models, ends, meter })
     }
@@ -159,12 +159,12 @@ pub(super) fn count_together(
 async fn publish(
     config: &Config,
     log: &EventLog,
-    observer: Arc<dyn PassageObserver>,
+    observer: &Arc<dyn PassageObserver>,
     on: &Handle,
 ) -> anyhow::Result<(Option<Standings>, Option<JoinHandle<()>>)> {
     let Some(nats) = nats(config, log.sealer()).await? else { return Ok((None, None)) };
     let clock: Arc<dyn Clock> = Arc::new(Machine);
-    let publisher = Publisher::new(&nats, log, &clock).observed_by(&observer);
+    let publisher = Publisher::new(&nats, log, &clock).observed_by(observer);
     Ok((Some(publisher.standings()), Some(on.spawn(publisher.run()))))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use cluster::redis;
-use eventlog::EventLog;
+use eventlog::{EventLog, passage::PassageObserver};
 use projections::redis::RedisProjector;
 use tokio::runtime::Handle;
 
@@ -18,13 +18,14 @@ use crate::{
 pub(super) fn project(
     config: &Config,
     log: &EventLog,
+    observer: Arc<dyn PassageObserver>,
     work: &Work,
     on: &Handle,
 ) -> anyhow::Result<Option<Arc<RedisProjector>>> {
     let Some(RedisUrl(url)) = &config.redis_url else { return Ok(None) };
     let client = redis::connect(url).context("redis_url")?;
     let projector = RedisProjector::new(client, log.sealer().clone(), Machine::uuid().to_string());
-    let projector = Arc::new(projector);
+    let projector = Arc::new(projector.observed_by(observer));
     work.follow(on, Arc::clone(&projector).follow(log.clone()));
     Ok(Some(projector))
 }

@@ -9,7 +9,7 @@ use cluster::{
     Shelf, StalenessBounds,
 };
 use domain::Log;
-use eventlog::{Sealer, bus::Bus};
+use eventlog::{Sealer, bus::Bus, passage::PassageObserver};
 use ledger::Unheard;
 use projections::Directory;
 use relay::Relay;
@@ -67,7 +67,10 @@ impl RemoteParts {
             None
         });
         let freshness = Arc::new(Freshness::new(bounds(config), reached));
-        let replica: Arc<dyn Replica> = Arc::new(DirectoryReplica(Arc::clone(&directory)));
+        let replica: Arc<dyn Replica> = Arc::new(DirectoryReplica {
+            directory: Arc::clone(&directory),
+            observer: Arc::clone(&telemetry.meter) as Arc<dyn PassageObserver>,
+        });
         let port = Arc::new(RemoteLedger::new(nodes.clone()));
         let work = Work::begin(config, data_dir, port, Unheard::GoesOn, ledger).await?;
         let follower = Follower::new(

@@ -26,6 +26,8 @@ pub(crate) struct CallMeter {
     refused: Waiting<CallReport>,
     totals: Mutex<GenAi>,
     outbox: Option<Arc<Outbox>>,
+    /// Of this process: several may do the same with the same event, each in a span of its own.
+    salt: u32,
 }
 
 impl std::fmt::Debug for CallMeter {
@@ -37,7 +39,8 @@ impl std::fmt::Debug for CallMeter {
 impl CallMeter {
     pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
         let refused = Waiting::at_most(REFUSED_MAX);
-        Self { ended: Waiting::default(), refused, totals: Mutex::default(), outbox }
+        let salt = spans::low(Machine::uuid().as_u64_pair().1);
+        Self { ended: Waiting::default(), refused, totals: Mutex::default(), outbox, salt }
     }
 
     /// Counts what has ended every now and then, so that the queue has room.
@@ -111,7 +114,7 @@ impl PassageObserver for CallMeter {
         let Some(outbox) = &self.outbox else { return };
         let now = nanos(Machine::now());
         for traced in &passage.traced {
-            outbox.spans.put(spans::of_passage(&passage, *traced, now));
+            outbox.spans.put(spans::of_passage(&passage, *traced, now, self.salt));
         }
     }
 }

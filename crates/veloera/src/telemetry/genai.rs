@@ -92,8 +92,9 @@ impl GenAi {
             if let (Some(first), Some(usage)) = (first_token, report.usage) {
                 operations.first_token.take_time(first);
                 let others = u32::try_from(usage.output_tokens.saturating_sub(1)).unwrap_or(u32::MAX);
-                let each = report.took.saturating_sub(first).checked_div(others);
-                each.into_iter().for_each(|each| operations.per_token.take_time(each));
+                if let Some(each) = report.took.saturating_sub(first).checked_div(others) {
+                    operations.per_token.take_time(each);
+                }
             }
         }
     }
@@ -111,10 +112,10 @@ impl GenAi {
         if let Some(first_chunk) = first_chunk {
             operations.first_chunk.take_time(first_chunk);
             // Nobody notes when each of them came: what they took together is counted for all of them alike.
-            let others = chunks.saturating_sub(1);
-            let each =
-                took.saturating_sub(first_chunk).checked_div(u32::try_from(others).unwrap_or(u32::MAX));
-            each.into_iter().for_each(|each| operations.per_chunk.take_times(each, others));
+            let (others, streaming) = (chunks.saturating_sub(1), took.saturating_sub(first_chunk));
+            if let Some(each) = streaming.checked_div(u32::try_from(others).unwrap_or(u32::MAX)) {
+                operations.per_chunk.take_times(each, others);
+            }
         }
         // Operations that failed used nothing that anybody knows of.
         let usage = usage.unwrap_or(Usage::NONE);

@@ -162,7 +162,12 @@ pub(super) fn of_charge(charge: &Charged, now: u64, took: Duration) -> Span {
 }
 
 /// One event on its way: published, or taken in by a read model with the others of a page.
-pub(super) fn of_passage(passage: &Passage, (position, event): (u64, TraceContext), now: u64) -> Span {
+pub(super) fn of_passage(
+    passage: &Passage,
+    (position, event): (u64, TraceContext),
+    now: u64,
+    salt: u32,
+) -> Span {
     let began = now.saturating_sub(nanos_of(passage.took));
     let (name, kind) = match passage.step {
         Step::Published => (format!("publish {}", passage.log), SpanKind::Producer),
@@ -177,8 +182,8 @@ pub(super) fn of_passage(passage: &Passage, (position, event): (u64, TraceContex
     if passage.step == Step::Published {
         attributes.extend([text("messaging.system", "nats"), text("messaging.operation.type", "send")]);
     }
-    // The same span wherever it is drawn, and another one for each event and step.
-    let nth = name.bytes().fold(low(position), |nth, byte| nth.rotate_left(5) ^ u32::from(byte));
+    // Another one for each event, step and process.
+    let nth = name.bytes().fold(low(position) ^ salt, |nth, byte| nth.rotate_left(5) ^ u32::from(byte));
     Span {
         name,
         kind: kind.into(),
@@ -188,8 +193,9 @@ pub(super) fn of_passage(passage: &Passage, (position, event): (u64, TraceContex
     }
 }
 
-fn low(position: u64) -> u32 {
-    u32::try_from(position & u64::from(u32::MAX)).unwrap_or_default()
+/// Its lower half.
+pub(super) fn low(number: u64) -> u32 {
+    u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// A span at its place in the trace.

@@ -3,7 +3,9 @@ use crate::Tuning;
 
 fn nature(of: &[&str]) -> Nature {
     let mut nature = Nature::default();
-    of.iter().for_each(|piece| nature.learn(piece.as_bytes()));
+    for piece in of {
+        nature.learn(piece.as_bytes());
+    }
     nature
 }
 
