@@ -128,11 +128,16 @@ impl TokenLookup {
             }
             match self.in_tiers(sha256).await {
                 Judged::Used(entry) => return Found::Token(entry),
-                Judged::Passed => return Found::Nothing,
+                Judged::Passed => break,
                 Judged::Anew => {}
             }
         }
-        Found::Nothing
+        // What was heard meanwhile may have decided it.
+        match self.directory.sight(sha256) {
+            Sighting::Known(entry) => Found::Token(entry),
+            Sighting::Unknown => Found::Nobody,
+            Sighting::Unread(_) => Found::Nothing,
+        }
     }
 
     /// Looks in the snapshot's file, away from whoever carries calls: a disk may take its time.
