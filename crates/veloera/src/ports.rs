@@ -2,6 +2,7 @@
 
 mod board;
 mod kept;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use relay::{
     Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
 };
 
-pub(crate) use self::board::Board;
+pub(crate) use self::{board::Board, tokens::ControlTokens};
 use self::kept::KeptPrices;
 use crate::environment::Machine;
 

@@ -10,7 +10,7 @@ use crate::key;
 /// A token's key and id.
 async fn issued(rig: &Rig) -> (String, String) {
     let body = json!({"name": "the-name"});
-    let issued = rig.node.ask("POST", "/api/v1/tokens").by(&rig.node.ada).body(&body).await_answer().await;
+    let issued = rig.node.ask("POST", "/api/v1/tokens").by(&rig.node.ada).json(body).await_answer().await;
     assert_eq!(issued.status, 201);
     rig.node.caught_up().await;
     let issued = issued.json();
