@@ -65,8 +65,13 @@ pub trait Replica: Send + Sync + 'static {
     /// When it cannot be written.
     fn write<'r>(&'r self, out: &mut dyn Write) -> Result<Written<'r>, ReplicaError>;
 
-    /// Whether so much came since that was last written that it should be again.
+    /// Whether so much came since that was last written that it should be again without a wait.
     fn is_crowded(&self) -> bool {
+        false
+    }
+
+    /// Whether it has something to write that no event brought.
+    fn has_unwritten(&self) -> bool {
         false
     }
 }

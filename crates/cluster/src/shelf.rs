@@ -137,7 +137,7 @@ impl Shelf {
             let now = tokio::time::Instant::now();
             let is_due = replica.is_crowded()
                 || written.is_none_or(|written| now.duration_since(written) >= SNAPSHOT_EVERY);
-            let is_new = *self.place.lock() != Some(replica.place());
+            let is_new = self.is_new(&*replica);
             if is_due && is_new {
                 written = Some(now);
             }
@@ -163,7 +163,7 @@ impl Shelf {
     /// # Errors
     /// When it cannot be made or written.
     pub fn put(&self, replica: &dyn Replica, freshness: &Freshness) -> Result<(), ShelfError> {
-        if *self.place.lock() != Some(replica.place()) {
+        if self.is_new(replica) {
             let mut draft = self.snapshot.draft(DRAFT).map_err(|error| self.snapshot.failed(error))?;
             let written = replica.write(&mut draft)?;
             let file = draft.keep()?;
@@ -171,6 +171,10 @@ impl Shelf {
             (written.read_from)(file)?;
         }
         self.put_reached(freshness)
+    }
+
+    fn is_new(&self, replica: &dyn Replica) -> bool {
+        *self.place.lock() != Some(replica.place()) || replica.has_unwritten()
     }
 
     fn put_reached(&self, freshness: &Freshness) -> Result<(), ShelfError> {

@@ -36,4 +36,8 @@ impl Replica for DirectoryReplica {
     fn is_crowded(&self) -> bool {
         self.0.is_crowded()
     }
+
+    fn has_unwritten(&self) -> bool {
+        self.0.has_learned()
+    }
 }

@@ -23,7 +23,7 @@ use self::{line::FORMAT, write::Copy};
 use super::{
     Directory,
     state::State,
-    tokens::{Draft, TokenCacheOptions},
+    tokens::{Draft, Indexed, TokenCacheOptions},
 };
 
 /// Why a snapshot is not taken.
@@ -153,6 +153,11 @@ impl Directory {
 
     /// Whether so much happened to tokens since a snapshot was written that the next one should not wait.
     pub fn is_crowded(&self) -> bool {
-        self.state.read().tokens.indexed().is_some_and(super::tokens::Indexed::is_crowded)
+        self.state.read().tokens.indexed().is_some_and(Indexed::is_crowded)
+    }
+
+    /// Whether rows were found elsewhere that the snapshot lacks.
+    pub fn has_learned(&self) -> bool {
+        self.state.read().tokens.indexed().is_some_and(Indexed::has_learned)
     }
 }

@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 
 use super::{LookupOutcome, TierError, TokenLookup, TokenOutOfReach, TokenTier};
 use crate::{
-    Directory, TokenCacheOptions, Versioned,
-    fixtures::{House, hashed, issue_token, token_id},
+    Directory, Versioned,
+    fixtures::{House, hashed, issue_token, token_id, unread},
     tokens::{self, TokenRow},
 };
 
@@ -84,19 +84,7 @@ impl Rig {
     async fn open() -> Self {
         let house = House::open().await;
         issue_token(&house, 1, 1, 0xa1).await;
-        let stub = format!(
-            "{{\"unread\":{{\"token_id\":\"{}\",\"print\":{},\"version\":1}}}}",
-            token_id(1),
-            u64::from_be_bytes([0xa1; 8])
-        );
-        let log_id = house.log.reader().log_id(Log::Control);
-        let text = format!(
-            "{{\"format\":2,\"log_id\":\"{log_id}\",\"position\":1,\"tokens\":1}}\n{stub}\n{{\"end\":{{\"rows\":1}}}}\n"
-        );
-        let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
-        std::io::Seek::rewind(&mut file).unwrap();
-        let directory = Directory::restore(file, TokenCacheOptions::default()).unwrap();
+        let directory = unread(&house, 1, 0xa1);
         Self { house, directory }
     }
 

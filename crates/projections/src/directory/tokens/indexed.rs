@@ -18,11 +18,13 @@ pub(in super::super) struct Indexed {
     base: Arc<Base>,
     recent: Recent,
     cache: TokenCache,
+    /// Whether some of what is recent was found elsewhere.
+    learned: bool,
 }
 
 impl Indexed {
     pub(in super::super) fn new(base: Base, cache: &TokenCacheOptions) -> Self {
-        Self { base: Arc::new(base), recent: Recent::default(), cache: TokenCache::new(cache) }
+        Self { base: Arc::new(base), recent: Recent::default(), cache: TokenCache::new(cache), learned: false }
     }
 
     pub(super) fn sight(&self, hash: &[u8; 32]) -> Sighting {
@@ -80,6 +82,7 @@ impl Indexed {
         let live = Live { print: entry.print(), entry: Some(Arc::clone(entry)) };
         if self.recent.rows() < ROWS_MAX {
             self.recent.put(entry.token_id, entry.version, live);
+            self.learned = true;
         }
     }
 
@@ -147,12 +150,18 @@ impl Indexed {
     /// Rows are read from another file from now on; the one before is given back, to go when nobody waits.
     pub(in super::super) fn read_from(&mut self, base: Base) -> Arc<Base> {
         self.recent.retain_beside(&base);
+        self.learned = false;
         std::mem::replace(&mut self.base, Arc::new(base))
     }
 
     /// Whether what is kept beside the file has come to half of what there is room for.
     pub(in super::super) const fn is_crowded(&self) -> bool {
         self.recent.rows() >= ROWS_MAX / 2
+    }
+
+    /// Whether rows were found elsewhere since the file was written.
+    pub(in super::super) const fn has_learned(&self) -> bool {
+        self.learned
     }
 
     pub(in super::super) fn counts(&self) -> TokenCounts {
