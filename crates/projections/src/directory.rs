@@ -23,13 +23,13 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
+pub(crate) use self::tokens::{Sighting, Standing, Unread};
 pub use self::{
     price::Limits,
     snapshot::{RestoreError, Written},
     token::{TokenEntry, TokenRules},
     tokens::{CachePolicy, TokenCacheOptions, TokenCounts},
 };
-pub(crate) use self::tokens::{Sighting, Standing, Unread};
 use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
 /// Tokens, users, budgets, sessions, channels, groups, prices, settings and nodes, as of [`Directory::position`].

@@ -29,8 +29,8 @@ mod fixtures;
 pub use calls::Calls;
 pub use control::ControlModels;
 pub use directory::{
-    CachePolicy, Directory, Limits, Moment, RestoreError, TokenCacheOptions, TokenCounts, TokenEntry, TokenRules,
-    Written,
+    CachePolicy, Directory, Limits, Moment, RestoreError, TokenCacheOptions, TokenCounts, TokenEntry,
+    TokenRules, Written,
 };
 pub use model::{Stored, Versioned};
 pub use runner::{Generation, Projection, RebuildError, Replaced, Runner, Status};

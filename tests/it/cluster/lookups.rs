@@ -95,7 +95,10 @@ async fn what_the_disk_has_lost_is_found_at_redis_then_at_a_control_node_and_is_
 
     assert_eq!(status(&clients[0]).await, 200);
     let relay = cluster.world.carrier();
-    assert_eq!((looked_up(relay, "redis", "found").await, looked_up(relay, "control", "found").await), (1, 0));
+    assert_eq!(
+        (looked_up(relay, "redis", "found").await, looked_up(relay, "control", "found").await),
+        (1, 0)
+    );
     assert!(looked_up(relay, "file", "away").await > 0);
 
     redis.kill().await;

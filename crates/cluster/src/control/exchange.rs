@@ -105,7 +105,10 @@ impl Inner {
     }
 
     /// Goes to the control nodes in turn, until one is of help or none was.
-    pub(super) async fn in_turn<'s, T, F>(&'s self, go: impl Fn(&'s ControlUrl) -> F) -> Result<T, ControlError>
+    pub(super) async fn in_turn<'s, T, F>(
+        &'s self,
+        go: impl Fn(&'s ControlUrl) -> F,
+    ) -> Result<T, ControlError>
     where
         F: Future<Output = Result<T, ControlError>>,
     {

@@ -50,9 +50,9 @@ impl Source for ControlSource {
         limit: usize,
         wait_ms: u64,
     ) -> BoxFuture<'_, Result<EventPage, SourceError>> {
-        Box::pin(async move {
-            self.control.events(Log::Control, after, limit, wait_ms).await.map_err(failed)
-        })
+        Box::pin(
+            async move { self.control.events(Log::Control, after, limit, wait_ms).await.map_err(failed) },
+        )
     }
 
     fn applied(&self, position: u64) -> BoxFuture<'_, Result<(), SourceError>> {

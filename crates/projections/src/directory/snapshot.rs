@@ -18,8 +18,8 @@ use parking_lot::RwLock;
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub(super) use self::{line::token, write::Shared};
 use self::{line::FORMAT, write::Copy};
+pub(super) use self::{line::token, write::Shared};
 use super::{
     Directory,
     state::State,

@@ -14,14 +14,14 @@ use std::{
 
 use domain::{ApiTokenId, api_token::ApiTokenEvent};
 
-pub use self::{
-    cache::{CachePolicy, TokenCacheOptions},
-    indexed::TokenCounts,
-};
 pub(super) use self::{
     base::{Base, Draft},
     held::Held,
     indexed::Indexed,
+};
+pub use self::{
+    cache::{CachePolicy, TokenCacheOptions},
+    indexed::TokenCounts,
 };
 use super::token::{Print, TokenEntry};
 

@@ -30,8 +30,7 @@ pub enum LookupOutcome {
 }
 
 impl LookupOutcome {
-    const ALL: [Self; 6] =
-        [Self::Found, Self::Unknown, Self::Missing, Self::Older, Self::Forged, Self::Away];
+    const ALL: [Self; 6] = [Self::Found, Self::Unknown, Self::Missing, Self::Older, Self::Forged, Self::Away];
 
     /// Its name in metrics.
     pub const fn name(self) -> &'static str {
@@ -76,7 +75,11 @@ impl Tally {
         let of = |(tier, counts): &(&'static str, [AtomicU64; LookupOutcome::ALL.len()])| {
             let tier = *tier;
             let counts = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
-            LookupOutcome::ALL.into_iter().zip(counts).map(move |(outcome, count)| LookupCount { tier, outcome, count })
+            LookupOutcome::ALL.into_iter().zip(counts).map(move |(outcome, count)| LookupCount {
+                tier,
+                outcome,
+                count,
+            })
         };
         self.0.iter().flat_map(of).filter(|counted| counted.count > 0).collect()
     }

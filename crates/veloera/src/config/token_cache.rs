@@ -19,5 +19,9 @@ pub(super) fn read(
     let entries = within("token_cache_entries", entries, 1..=ENTRIES_MAX, "1 to 10000000")?;
     let ttl = Duration::from_millis(ms("token_cache_ttl_ms", ttl_ms, TTL_MS)?);
     let policy = one_of("token_cache_policy", policy, &POLICIES, "tiny_lfu or lru")?.unwrap_or_default();
-    Ok(TokenCacheOptions { entries_max: entries.and_then(NonZeroU64::new).unwrap_or(unset.entries_max), ttl, policy })
+    Ok(TokenCacheOptions {
+        entries_max: entries.and_then(NonZeroU64::new).unwrap_or(unset.entries_max),
+        ttl,
+        policy,
+    })
 }

@@ -33,9 +33,6 @@ pub(super) fn encode(page: &mut Page<'_>, tokens: &TokenLookup, counts: Option<T
     page.gauge(
         "veloera_tokens_in_memory",
         "Tokens whose rows are in memory, because they changed or because calls asked for them",
-        [
-            (vec![("because", "changed".into())], whole(rows)),
-            (vec![("because", "asked".into())], cached),
-        ],
+        [(vec![("because", "changed".into())], whole(rows)), (vec![("because", "asked".into())], cached)],
     )
 }

@@ -46,7 +46,11 @@ pub(super) enum Line {
 pub(super) enum TokenLine {
     Token(Box<Versioned<TokenRow>>),
     /// Whoever wrote this had not read it.
-    Unread { token_id: ApiTokenId, print: u64, version: u64 },
+    Unread {
+        token_id: ApiTokenId,
+        print: u64,
+        version: u64,
+    },
 }
 
 /// Any line, of tokens only what finds them.
@@ -55,14 +59,20 @@ pub(super) enum TokenLine {
 pub(super) enum ReadLine<'l> {
     #[serde(borrow)]
     Token(Versioned<TokenHead<'l>>),
-    Unread { token_id: ApiTokenId, print: u64, version: u64 },
+    Unread {
+        token_id: ApiTokenId,
+        print: u64,
+        version: u64,
+    },
     Channel(Box<ChannelRow>),
     User(Box<UserRow>),
     Budget(Box<BudgetRow>),
     Group(GroupRow),
     Price(Box<PriceRow>),
     Settings(Box<SettingsRow>),
-    End { rows: usize },
+    End {
+        rows: usize,
+    },
 }
 
 #[derive(Deserialize)]

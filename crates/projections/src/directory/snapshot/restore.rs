@@ -43,8 +43,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn parse<'l, T: Deserialize<'l>>(&'l self) -> Result<T, RestoreError> {
-        serde_json::from_slice(&self.text)
-            .map_err(|source| RestoreError::Line { line: self.number, source })
+        serde_json::from_slice(&self.text).map_err(|source| RestoreError::Line { line: self.number, source })
     }
 }
 

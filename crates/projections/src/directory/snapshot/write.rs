@@ -160,13 +160,7 @@ impl Copied<'_, '_> {
         self.line(print, token_id, version, &TokenLine::Unread { token_id, print: print.0, version })
     }
 
-    fn line(
-        &mut self,
-        print: Print,
-        token_id: ApiTokenId,
-        version: u64,
-        line: &TokenLine,
-    ) -> io::Result<()> {
+    fn line(&mut self, print: Print, token_id: ApiTokenId, version: u64, line: &TokenLine) -> io::Result<()> {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         line::write(&mut text, line)?;

@@ -14,16 +14,8 @@ use super::{
     Extent, State,
 };
 use crate::{
-    budgets::BudgetRow,
-    channels::ChannelRow,
-    groups::GroupRow,
-    journal_owners::JournalOwnerRow,
-    model,
-    nodes::NodeRow,
-    prices::PriceRow,
-    sessions::SessionRow,
-    settings::SettingsRow,
-    tokens::TokenRow,
+    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, journal_owners::JournalOwnerRow, model,
+    nodes::NodeRow, prices::PriceRow, sessions::SessionRow, settings::SettingsRow, tokens::TokenRow,
     users::UserRow,
 };
 

@@ -231,8 +231,7 @@ async fn same_channels_and_users(house: &House, directory: &Directory) {
 async fn same_tokens(house: &House, directory: &Arc<Directory>) {
     let listed = tokens::list(house.log.read_pool(), None, None, 100).await.unwrap();
     let kept = listed.iter().filter(|stored| stored.row.state != TokenState::Revoked);
-    let kept: Vec<TokenEntry> =
-        kept.map(|stored| TokenEntry::of(stored.version, &stored.row)).collect();
+    let kept: Vec<TokenEntry> = kept.map(|stored| TokenEntry::of(stored.version, &stored.row)).collect();
     {
         let state = directory.state.read();
         let Tokens::Held(held) = &state.tokens else { panic!("it has them all in memory") };
@@ -368,9 +367,8 @@ async fn same_answers(copy: &Arc<Directory>, loaded: &Arc<Directory>) {
     assert_eq!(*copy.channels(), *loaded.channels());
     for n in 0..4 {
         let (one, other) = (copy.user(user_id(n)), loaded.user(user_id(n)));
-        let paid = |row: Option<Arc<users::UserRow>>| {
-            row.map(|row| (row.account_id, row.group.clone(), row.status))
-        };
+        let paid =
+            |row: Option<Arc<users::UserRow>>| row.map(|row| (row.account_id, row.group.clone(), row.status));
         assert_eq!(paid(one), paid(other));
         let (name, group) = (model(&format!("m{n}")), group(&format!("g{n}")));
         assert_eq!(copy.price(&name, &group), loaded.price(&name, &group));

@@ -145,7 +145,11 @@ async fn a_row_that_was_changed_on_disk_is_not_used_and_is_lost_to_the_next_file
     // It would let another key in.
     disk.write_all_at("b2".repeat(32).as_bytes(), 6 + at).unwrap();
     assert_eq!(find(&copy, [0xb2; 32]).await, Ok(None));
-    assert_eq!(find(&copy, [0xa2; 32]).await, Err(TokenOutOfReach), "there is such a token: it is not refused");
+    assert_eq!(
+        find(&copy, [0xa2; 32]).await,
+        Err(TokenOutOfReach),
+        "there is such a token: it is not refused"
+    );
     assert_eq!(find(&copy, [0xa1; 32]).await, Ok(Some(1)));
     let next = restored(needed(&copy).as_bytes()).unwrap();
     assert_eq!((find(&next, [0xa1; 32]).await, find(&next, [0xa3; 32]).await), (Ok(Some(1)), Ok(Some(3))));
@@ -156,7 +160,10 @@ async fn a_row_that_was_changed_on_disk_is_not_used_and_is_lost_to_the_next_file
     assert_eq!(find(&next, [0xa2; 32]).await, Err(TokenOutOfReach));
     ask(&house, 2, ApiTokenCommand::Rotate(hashed(0xc2))).await;
     tell(&house, &next).await;
-    assert_eq!((find(&next, [0xa2; 32]).await, find(&next, [0xc2; 32]).await), (Ok(None), Err(TokenOutOfReach)));
+    assert_eq!(
+        (find(&next, [0xa2; 32]).await, find(&next, [0xc2; 32]).await),
+        (Ok(None), Err(TokenOutOfReach))
+    );
     ask(&house, 2, ApiTokenCommand::Revoke).await;
     tell(&house, &next).await;
     assert_eq!(find(&next, [0xc2; 32]).await, Ok(None));

@@ -24,7 +24,12 @@ pub(in super::super) struct Indexed {
 
 impl Indexed {
     pub(in super::super) fn new(base: Base, cache: &TokenCacheOptions) -> Self {
-        Self { base: Arc::new(base), recent: Recent::default(), cache: TokenCache::new(cache), learned: false }
+        Self {
+            base: Arc::new(base),
+            recent: Recent::default(),
+            cache: TokenCache::new(cache),
+            learned: false,
+        }
     }
 
     pub(super) fn sight(&self, hash: &[u8; 32]) -> Sighting {
@@ -113,8 +118,8 @@ impl Indexed {
             return;
         }
         let before = self.before(token_id, known, read);
-        let entry = TokenRow::evolve(before, &token_id, fact)
-            .map(|row| Arc::new(TokenEntry::of(version, &row)));
+        let entry =
+            TokenRow::evolve(before, &token_id, fact).map(|row| Arc::new(TokenEntry::of(version, &row)));
         let print = match (&entry, fact, known) {
             (Some(entry), ..) => entry.print(),
             (None, ApiTokenEvent::Rotated { key }, Some(_)) => {
