@@ -70,3 +70,45 @@ impl TokenCache {
         self.0.entry_count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU64, sync::Arc, time::Duration};
+
+    use super::{CachePolicy, TokenCache, TokenCacheOptions, TokenEntry};
+    use crate::{
+        fixtures::{hashed, token_id, token_spec},
+        tokens::{TokenRow, TokenState},
+    };
+
+    fn entry(token: u8) -> Arc<TokenEntry> {
+        let (token_id, key) = (token_id(token.into()), hashed(token));
+        Arc::new(TokenEntry::of(
+            1,
+            &TokenRow { token_id, spec: token_spec(1), key, state: TokenState::Enabled },
+        ))
+    }
+
+    #[test]
+    fn no_more_rows_are_kept_than_was_said_and_none_that_was_forgotten() {
+        for policy in [CachePolicy::TinyLfu, CachePolicy::Lru] {
+            let entries_max = NonZeroU64::new(3).unwrap();
+            let cache = TokenCache::new(&TokenCacheOptions { entries_max, policy, ..Default::default() });
+            for token in 1..=20 {
+                cache.put(&entry(token));
+            }
+            cache.0.run_pending_tasks();
+            assert_eq!(cache.len(), 3, "{policy:?}");
+            cache.put(&entry(21));
+            cache.forget(entry(21).print());
+            assert_eq!(cache.get(entry(21).print()), None);
+        }
+    }
+
+    #[test]
+    fn a_row_that_was_kept_for_as_long_as_was_said_is_not_there() {
+        let cache = TokenCache::new(&TokenCacheOptions { ttl: Duration::ZERO, ..Default::default() });
+        cache.put(&entry(1));
+        assert_eq!(cache.get(entry(1).print()), None);
+    }
+}

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use domain::{ApiTokenId, api_token::ApiTokenEvent};
 
 use super::{
-    super::token::{Print, TokenEntry, sha256},
+    super::{
+        snapshot,
+        token::{Print, TokenEntry, sha256},
+    },
     SharedTokens, Sighting, Standing, TokenCacheOptions, Unread,
     base::Base,
     cache::TokenCache,
-    recent::{Live, ROWS_MAX, Recent},
+    recent::{Live, Recent},
 };
 use crate::{model::Model, tokens::TokenRow};
 
@@ -32,21 +35,26 @@ impl Indexed {
         }
     }
 
+    /// The fingerprint comes first: of a key that has none of a token's nobody else hears, not even who keeps rows at hand.
     pub(super) fn sight(&self, hash: &[u8; 32]) -> Sighting {
         let print = Print::of(hash);
+        let (mut recent, rows) = (self.recent.of_print(print).peekable(), self.base.of_print(print));
+        if recent.peek().is_none() && rows.is_empty() {
+            return Sighting::Unknown;
+        }
         let is_meant = |entry: &Arc<TokenEntry>| entry.sha256() == Some(hash);
         if let Some(entry) = self.cache.get(print).filter(is_meant) {
             return Sighting::Known(entry);
         }
         let mut elsewhere = false;
-        for Live { entry, .. } in self.recent.of_print(print) {
+        for Live { entry, .. } in recent {
             match entry {
                 Some(entry) if is_meant(entry) => return Sighting::Known(Arc::clone(entry)),
                 Some(_) => {}
                 None => elsewhere = true,
             }
         }
-        let rows: Vec<usize> = self.base.of_print(print).filter(|index| self.is_as_written(*index)).collect();
+        let rows: Vec<usize> = rows.filter(|index| self.is_as_written(*index)).collect();
         if rows.is_empty() && !elsewhere {
             return Sighting::Unknown;
         }
@@ -85,7 +93,7 @@ impl Indexed {
     /// Keeps one that the file lacks for the next file.
     pub(in super::super) fn learn(&mut self, entry: &Arc<TokenEntry>) {
         let live = Live { print: entry.print(), entry: Some(Arc::clone(entry)) };
-        if self.recent.rows() < ROWS_MAX {
+        if self.recent.has_room() {
             self.recent.put(entry.token_id, entry.version, live);
             self.learned = true;
         }
@@ -140,8 +148,14 @@ impl Indexed {
         read: Option<&TokenEntry>,
     ) -> Option<TokenRow> {
         let (_, version) = known?;
+        let is_last = |entry: &&TokenEntry| entry.version == version;
         let recent = self.recent.get(token_id).and_then(|change| change.live.as_ref()?.entry.as_deref());
-        recent.or(read).filter(|entry| entry.version == version).map(TokenEntry::row)
+        if let Some(entry) = recent.or(read).filter(is_last) {
+            return Some(entry.row());
+        }
+        // It was recent when it was asked which rows to read, and is in the file that was written meanwhile.
+        let line = self.base.line(self.base.of_token(token_id)?).ok()?;
+        snapshot::token(&line).ok().flatten().as_ref().filter(is_last).map(TokenEntry::row)
     }
 
     pub(super) fn shared(&self) -> SharedTokens {
@@ -161,7 +175,7 @@ impl Indexed {
 
     /// Whether what is kept beside the file has come to half of what there is room for.
     pub(in super::super) const fn is_crowded(&self) -> bool {
-        self.recent.rows() >= ROWS_MAX / 2
+        self.recent.is_crowded()
     }
 
     /// Whether rows were found elsewhere since the file was written.

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The most rows that are kept; of more only the versions are, until the next file has been written.
-pub(in super::super) const ROWS_MAX: usize = 65_536;
+const ROWS_MAX: usize = 65_536;
 
 /// A token now.
 #[derive(Clone, Debug)]
@@ -34,16 +34,38 @@ pub(super) struct Live {
     pub(super) entry: Option<Arc<TokenEntry>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
     by_id: HashMap<ApiTokenId, Change>,
     /// Those that were not revoked.
     by_print: BTreeSet<(Print, ApiTokenId)>,
     /// How many of them have their row.
     rows: usize,
+    /// How many may.
+    rows_max: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self::with_room(ROWS_MAX)
+    }
 }
 
 impl Recent {
+    fn with_room(rows_max: usize) -> Self {
+        Self { by_id: HashMap::new(), by_print: BTreeSet::new(), rows: 0, rows_max }
+    }
+
+    /// Whether there is room for another row.
+    pub(super) const fn has_room(&self) -> bool {
+        self.rows < self.rows_max
+    }
+
+    /// Whether half of the room is taken.
+    pub(super) const fn is_crowded(&self) -> bool {
+        self.rows >= self.rows_max / 2
+    }
+
     pub(super) fn get(&self, token_id: ApiTokenId) -> Option<&Change> {
         self.by_id.get(&token_id)
     }
@@ -59,7 +81,7 @@ impl Recent {
     /// A token is so from now on; its row is kept where there is room.
     pub(super) fn put(&mut self, token_id: ApiTokenId, version: u64, mut live: Live) {
         self.remove(token_id);
-        if self.rows >= ROWS_MAX {
+        if !self.has_room() {
             live.entry = None;
         }
         self.rows += usize::from(live.entry.is_some());
@@ -118,5 +140,49 @@ impl Recent {
     /// How many rows there are.
     pub(super) const fn rows(&self) -> usize {
         self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Live, Print, Recent, TokenEntry};
+    use crate::{
+        fixtures::{hashed, token_id, token_spec},
+        tokens::{TokenRow, TokenState},
+    };
+
+    fn live(token: u8) -> Live {
+        let row = TokenRow {
+            token_id: token_id(token.into()),
+            spec: token_spec(1),
+            key: hashed(token),
+            state: TokenState::Enabled,
+        };
+        let entry = TokenEntry::of(1, &row);
+        Live { print: entry.print(), entry: Some(Arc::new(entry)) }
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_rows_and_of_every_other_token_it_is_known_that_it_is_there() {
+        let mut recent = Recent::with_room(2);
+        for token in 1..=3 {
+            recent.put(token_id(token.into()), 1, live(token));
+        }
+        let whole = |recent: &Recent| -> Vec<bool> {
+            let print = |token: u8| Print(u64::from_be_bytes([token; 8]));
+            let rows =
+                (1..=3).flat_map(|token| recent.of_print(print(token)).map(|live| live.entry.is_some()));
+            rows.collect()
+        };
+        assert_eq!(whole(&recent), [true, true, false]);
+        assert!(recent.is_crowded() && !recent.has_room());
+        assert_eq!(recent.live().len(), 3);
+        // What goes makes room.
+        recent.remove(token_id(1));
+        recent.bury(token_id(2), 2);
+        recent.put(token_id(3), 2, live(3));
+        assert_eq!((whole(&recent), recent.rows(), recent.len()), (vec![true], 1, 2));
     }
 }
