@@ -147,8 +147,7 @@ impl Print {
     pub(super) const NONE: Self = Self(0);
 
     pub(super) fn of(sha256: &[u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = *sha256;
-        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        Self(sha256.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 }
 

@@ -28,7 +28,7 @@ const HASH: [u8; 32] = [0xa1; 32];
 /// What a tier does.
 #[derive(Clone)]
 enum Does {
-    Says(Option<Versioned<TokenRow>>),
+    Says(Option<Box<Versioned<TokenRow>>>),
     Forges,
     Fails,
     Hangs,
@@ -54,7 +54,7 @@ impl TokenTier for Tier {
             match does {
                 Does::Says(said) => {
                     tokio::task::yield_now().await;
-                    Ok(said)
+                    Ok(said.map(|said| *said))
                 }
                 Does::Forges => Err(TierError::Forged),
                 Does::Fails => Err(TierError::Away("away".into())),
@@ -62,6 +62,10 @@ impl TokenTier for Tier {
             }
         })
     }
+}
+
+fn says(row: Versioned<TokenRow>) -> Does {
+    Does::Says(Some(Box::new(row)))
 }
 
 fn tier(name: &'static str, does: Does) -> Tier {
@@ -130,7 +134,7 @@ async fn one_tier_after_another_is_asked_until_one_has_the_row_that_is_known() {
     let row = rig.row().await;
     for first in [Does::Says(None), Does::Forges, Does::Fails] {
         let rig = Rig::open().await;
-        let (one, two) = (tier("one", first), tier("two", Does::Says(Some(row.clone()))));
+        let (one, two) = (tier("one", first), tier("two", says(row.clone())));
         let lookup = rig.lookup(&[&one, &two]);
         for _ in 0..3 {
             assert_eq!(lookup.find(&HASH).await.unwrap().unwrap().token_id, token_id(1));
@@ -148,11 +152,11 @@ async fn a_row_that_is_old_is_passed_over_and_where_nobody_has_another_the_token
     let old = rig.row().await;
     rig.disable().await;
     rig.hear().await;
-    let (one, two) = (tier("one", Does::Says(Some(old))), tier("two", Does::Says(None)));
+    let (one, two) = (tier("one", says(old)), tier("two", Does::Says(None)));
     let lookup = rig.lookup(&[&one, &two]);
     assert_eq!(lookup.find(&HASH).await, Err(TokenOutOfReach));
     assert_eq!(counted(&lookup, "one", LookupOutcome::Older), 1);
-    *two.1.does.lock() = Does::Says(Some(rig.row().await));
+    *two.1.does.lock() = says(rig.row().await);
     assert_eq!(lookup.find(&HASH).await.unwrap().unwrap().version, 2);
 }
 
@@ -161,7 +165,7 @@ async fn a_row_of_another_key_is_not_used_whoever_says_so() {
     let rig = Rig::open().await;
     let mut other = rig.row().await;
     other.row.key = hashed(0xee);
-    let lookup = rig.lookup(&[&tier("one", Does::Says(Some(other)))]);
+    let lookup = rig.lookup(&[&tier("one", says(other))]);
     assert_eq!(lookup.find(&HASH).await, Err(TokenOutOfReach));
     assert_eq!(counted(&lookup, "one", LookupOutcome::Forged), 1);
 }
@@ -170,7 +174,7 @@ async fn a_row_of_another_key_is_not_used_whoever_says_so() {
 async fn a_row_that_is_newer_than_what_was_heard_waits_for_that_and_no_longer_than_a_look_up_may_take() {
     let rig = Rig::open().await;
     rig.disable().await;
-    let one = tier("one", Does::Says(Some(rig.row().await)));
+    let one = tier("one", says(rig.row().await));
     let (lookup, unheard) = (rig.lookup(&[&one]), rig.unheard().await);
     // From here on the clock is the test's: the database is done with.
     tokio::time::pause();
@@ -186,7 +190,7 @@ async fn a_row_that_is_newer_than_what_was_heard_waits_for_that_and_no_longer_th
 async fn a_key_that_is_replaced_while_it_is_looked_up_is_nobodys() {
     let rig = Rig::open().await;
     rig.disable().await;
-    let one = tier("one", Does::Says(Some(rig.row().await)));
+    let one = tier("one", says(rig.row().await));
     rig.rotate_to(0xb1).await;
     let (lookup, unheard) = (rig.lookup(&[&one]), rig.unheard().await);
     tokio::time::pause();
@@ -209,7 +213,7 @@ async fn many_who_ask_for_one_key_are_one_and_none_of_them_is_forgotten_when_the
         let gone = tokio::time::timeout(Duration::from_millis(10), &mut first).await;
         assert!(gone.is_err());
         assert_eq!((one.asked(), lookup.flights.len()), (1, 1));
-        *one.1.does.lock() = Does::Says(Some(row));
+        *one.1.does.lock() = says(row);
     }
     assert_eq!(lookup.flights.len(), 0);
     let found = join_all((0..50).map(|_| lookup.find(&HASH))).await;
