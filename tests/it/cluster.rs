@@ -5,6 +5,7 @@ mod away;
 mod decided;
 mod faults;
 mod limits;
+mod lookups;
 mod models;
 mod orphan;
 mod outage;

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use axum::http::HeaderValue;
 use eventlog::{Clock, EventLog, SealError};
 use ledger::LedgerPort;
-use projections::{Calls, Directory};
+use projections::{Calls, Directory, lookup::TokenLookup};
 use relay::{ChannelKeeper, Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -78,6 +78,8 @@ pub trait Freshness: Send + Sync + 'static {
 pub struct ClientEdge {
     /// Who may come in.
     pub directory: Arc<Directory>,
+    /// Finds their tokens.
+    pub tokens: Arc<TokenLookup>,
     /// Whether that is recent enough.
     pub freshness: Arc<dyn Freshness>,
     /// Carries calls.

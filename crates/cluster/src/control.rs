@@ -2,13 +2,19 @@
 
 mod error;
 mod exchange;
+mod fetch;
 mod urls;
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::{
+    io::{self, Write},
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use domain::{ChannelId, Log, NodeId};
 use eventlog::{Clock, Recorded, Sealer};
+use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -27,6 +33,9 @@ use crate::{
 
 /// How long a snapshot may take to come, in milliseconds, beyond any other answer.
 const SNAPSHOT_MS_MAX: u64 = 120_000;
+
+/// How long one control node may take to tell of a token: a call waits for it, and the next one may do better.
+const TOKEN_TRY_MAX: Duration = Duration::from_millis(400);
 
 /// What the way to the control nodes is made of.
 pub struct ControlOptions {
@@ -90,14 +99,31 @@ impl Control {
         Ok(node_id)
     }
 
-    /// The rows of the `control` log at one position, as [`protocol`](crate::protocol) leaves them: bytes whose mark was
-    /// checked.
+    /// The rows of the `control` log at one position, written to what `begin` makes as they come. Nothing of it is to be
+    /// read before this has come to its end: the mark comes last.
+    ///
+    /// # Errors
+    /// When no control node is of help, or it cannot be written.
+    pub async fn snapshot<W: Write + Send>(
+        &self,
+        begin: impl Fn() -> io::Result<W> + Send + Sync,
+    ) -> Result<W, ControlError> {
+        let asked = Asked::get("/sync/snapshot".into()).sized(SNAPSHOT_BYTES_MAX).later(SNAPSHOT_MS_MAX);
+        self.0.fetch(&asked, begin).await
+    }
+
+    /// What the token is whose key has this hash, as one row with its version: bytes whose mark was checked. None where
+    /// the control node knows of none.
     ///
     /// # Errors
     /// When no control node is of help.
-    pub async fn snapshot(&self) -> Result<Bytes, ControlError> {
-        let asked = Asked::get("/sync/snapshot".into()).sized(SNAPSHOT_BYTES_MAX).later(SNAPSHOT_MS_MAX);
-        self.0.ask(&asked).await
+    pub async fn token(&self, sha256: &[u8; 32]) -> Result<Option<Bytes>, ControlError> {
+        let asked = Asked::get(format!("/sync/tokens/{}", hex::encode(sha256))).within(TOKEN_TRY_MAX);
+        match self.0.ask(&asked).await {
+            Ok(row) => Ok(Some(row)),
+            Err(ControlError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a log says after `after`, at most `limit` events. Where that is nothing, waits for it up to `wait_ms`.

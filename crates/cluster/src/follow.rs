@@ -10,14 +10,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::{fs::File, io::Write};
 
-use bytes::Bytes;
 use eventlog::{Place, Recorded, StoreError};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-pub use self::follower::Follower;
+pub use self::{follower::Follower, source::ControlSource};
 use crate::EventPage;
 
 /// Who has the log did not answer, or not well.
@@ -27,8 +26,8 @@ pub struct SourceError(pub Box<dyn std::error::Error + Send + Sync>);
 
 /// Who has the log. How long it takes to answer is bounded by itself.
 pub trait Source: Send + Sync + 'static {
-    /// All that it has come to, for [`Replica::rebuild`].
-    fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>>;
+    /// All that it has come to, for [`Replica::rebuild`]: a file that stands where that begins.
+    fn snapshot(&self) -> BoxFuture<'_, Result<File, SourceError>>;
 
     /// The events after `after`, at most `limit`; where there are none, those that come within `wait_ms`.
     fn events(&self, after: u64, limit: usize, wait_ms: u64)
@@ -54,17 +53,35 @@ pub trait Replica: Send + Sync + 'static {
     /// When it is not what comes next, or cannot be understood; what came before holds.
     fn take(&self, events: &[Recorded]) -> Result<(), StoreError>;
 
-    /// Puts a snapshot in the place of everything.
+    /// Puts a snapshot in the place of everything; it may be read from for as long as no other is.
     ///
     /// # Errors
     /// When it is none; what is known stays.
-    fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError>;
+    fn rebuild(&self, snapshot: File) -> Result<(), ReplicaError>;
 
-    /// Writes all that it has come to, as it goes, for there may be much of it; says where that is.
+    /// Writes all that it has come to, as it goes, for there may be much of it.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError>;
+    fn write<'r>(&'r self, out: &mut dyn Write) -> Result<Written<'r>, ReplicaError>;
+
+    /// Whether so much came since that was last written that it should be again without a wait.
+    fn is_crowded(&self) -> bool {
+        false
+    }
+
+    /// Whether it has something to write that no event brought.
+    fn has_unwritten(&self) -> bool {
+        false
+    }
+}
+
+/// What a replica wrote.
+pub struct Written<'r> {
+    /// Where it had come to.
+    pub place: Place,
+    /// Is told in which file that stands by now, from where it stands.
+    pub read_from: Box<dyn FnOnce(File) -> Result<(), ReplicaError> + 'r>,
 }
 
 /// Why a log is not followed for now.

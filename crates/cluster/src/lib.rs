@@ -17,11 +17,11 @@ pub mod protocol;
 pub mod redis;
 
 pub use control::{Control, ControlError, ControlOptions, ControlUrls, EventPage, URLS_MAX, UrlsError};
-pub use follow::{Follower, Replica, ReplicaError, Source, SourceError};
+pub use follow::{ControlSource, Follower, Replica, ReplicaError, Source, SourceError, Written};
 pub use freshness::{Freshness, Reached, Stale, StalenessBounds};
 pub use identity::{Identity, IdentityError};
 pub use join_token::{JoinToken, JoinTokenError};
 pub use limits::{LimitBoard, LimitBoardError, Tally};
 pub use remote_ledger::RemoteLedger;
-pub use shelf::{Shelf, ShelfError};
-pub use signature::{Nonce, Signature, SignatureError, is_marked, mark_of};
+pub use shelf::{Draft, Shelf, ShelfError};
+pub use signature::{Nonce, Signature, SignatureError, StreamMark, is_marked, mark_of};

@@ -3,13 +3,14 @@
 //! Two files, each with a mark that only a holder of the master key can make: the snapshot, and when the node last knew
 //! that nothing was missing in it. The second says how old the first is, so it is only written where both are of one place.
 
+mod marked;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io,
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,9 +21,10 @@ use eventlog::{Place, Sealer};
 use ledger::NodeClock;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use self::marked::Draft;
+use self::marked::{Durability, Marked};
 use crate::{
     Freshness, Reached,
     follow::{Replica, ReplicaError},
@@ -32,9 +34,10 @@ use crate::{
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(30);
 /// How often it is written down that nothing was missing.
 const REACHED_EVERY: Duration = Duration::from_secs(2);
-const MARK_BYTES: usize = 32;
-/// How much of a file is in memory at once.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// What is being written, until it takes the place of what was.
+const DRAFT: &str = ".new";
+/// The same of what another node sends, which may come at the same time.
+const FETCHED: &str = ".fetched";
 
 /// Why a file of the shelf is not used.
 #[derive(Debug, Error)]
@@ -53,13 +56,6 @@ pub enum ShelfError {
     /// What is to be written cannot be made.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
-}
-
-/// A file with a mark before what it says.
-struct Marked {
-    path: PathBuf,
-    purpose: &'static [u8],
-    sealer: Sealer,
 }
 
 /// When nothing was missing, as another process can tell it.
@@ -93,12 +89,21 @@ impl Shelf {
         }
     }
 
-    /// What the process before this one wrote down, if it did: its mark was checked, and it is read as it is needed.
+    /// What the process before this one wrote down, if it did: its mark was checked, and the file stands behind it. It
+    /// stays the one that was checked when another takes its place.
     ///
     /// # Errors
     /// When it cannot be read, or was not written with this master key.
-    pub fn snapshot(&self) -> Result<Option<BufReader<File>>, ShelfError> {
+    pub fn snapshot(&self) -> Result<Option<File>, ShelfError> {
         self.snapshot.open()
+    }
+
+    /// Room for a snapshot that another node sends.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn draft(&self) -> io::Result<Draft<'_>> {
+        self.snapshot.draft(FETCHED)
     }
 
     /// When nothing was missing in a snapshot of `place`, on this boot's clock; none where that is not known.
@@ -130,8 +135,9 @@ impl Shelf {
         loop {
             every.tick().await;
             let now = tokio::time::Instant::now();
-            let is_due = written.is_none_or(|written| now.duration_since(written) >= SNAPSHOT_EVERY);
-            let is_new = *self.place.lock() != Some(replica.place());
+            let is_due = replica.is_crowded()
+                || written.is_none_or(|written| now.duration_since(written) >= SNAPSHOT_EVERY);
+            let is_new = self.is_new(&*replica);
             if is_due && is_new {
                 written = Some(now);
             }
@@ -152,16 +158,23 @@ impl Shelf {
         }
     }
 
-    /// Writes all of it down now.
+    /// Writes all of it down now, where it is not; what was written is what `replica` reads from then on.
     ///
     /// # Errors
     /// When it cannot be made or written.
     pub fn put(&self, replica: &dyn Replica, freshness: &Freshness) -> Result<(), ShelfError> {
-        if *self.place.lock() != Some(replica.place()) {
-            let place = self.snapshot.write(Durability::Synced, |out| replica.write(out))?;
-            *self.place.lock() = Some(place);
+        if self.is_new(replica) {
+            let mut draft = self.snapshot.draft(DRAFT).map_err(|error| self.snapshot.failed(error))?;
+            let written = replica.write(&mut draft)?;
+            let file = draft.keep()?;
+            *self.place.lock() = Some(written.place);
+            (written.read_from)(file)?;
         }
         self.put_reached(freshness)
+    }
+
+    fn is_new(&self, replica: &dyn Replica) -> bool {
+        *self.place.lock() != Some(replica.place()) || replica.has_unwritten()
     }
 
     fn put_reached(&self, freshness: &Freshness) -> Result<(), ShelfError> {
@@ -174,109 +187,13 @@ impl Shelf {
         let written = Written { place, boot_id: self.boot_id.clone(), boot_ms: at_ms, wall };
         let text = serde_json::to_vec(&written).map_err(|error| ReplicaError(Box::new(error)))?;
         // It matters while the machine stays up: an older one claims less.
-        let whole = |out: &mut dyn Write| out.write_all(&text).map_err(|error| ReplicaError(Box::new(error)));
-        self.reached.write(Durability::Unsynced, whole)
+        let failed = |error| self.reached.failed(error);
+        let mut draft = self.reached.draft(DRAFT).map_err(failed)?;
+        draft.write_all(&text).map_err(failed)?;
+        draft.keep_for(Durability::Unsynced).map(drop)
     }
 }
 
 fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    Synced,
-    Unsynced,
-}
-
-impl Marked {
-    fn read(&self) -> Result<Option<Vec<u8>>, ShelfError> {
-        let Some(mut file) = self.open()? else { return Ok(None) };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(|error| self.failed(error))?;
-        Ok(Some(text))
-    }
-
-    /// What it says, once its mark was found to be right; the file stays the one that was checked.
-    fn open(&self) -> Result<Option<BufReader<File>>, ShelfError> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => BufReader::with_capacity(BUFFER_BYTES, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed(error)),
-        };
-        if !self.is_marked(&mut file).map_err(|error| self.failed(error))? {
-            return Err(ShelfError::Forged(self.path.clone()));
-        }
-        file.seek(SeekFrom::Start(MARK_BYTES as u64)).map_err(|error| self.failed(error))?;
-        Ok(Some(file))
-    }
-
-    fn is_marked(&self, file: &mut impl Read) -> io::Result<bool> {
-        let (mut mark, mut text) = (Vec::new(), Sha256::new());
-        file.by_ref().take(MARK_BYTES as u64).read_to_end(&mut mark)?;
-        io::copy(file, &mut text)?;
-        Ok(self.sealer.is_marked(&self.message(text), &mark))
-    }
-
-    /// Whole or not at all. What is written comes as it is made: there may be much of it.
-    fn write<T>(
-        &self,
-        durability: Durability,
-        fill: impl FnOnce(&mut dyn Write) -> Result<T, ReplicaError>,
-    ) -> Result<T, ShelfError> {
-        let mut draft = self.path.clone().into_os_string();
-        draft.push(".new");
-        let draft = PathBuf::from(draft);
-        let failed = |error| self.failed(error);
-        let mut out = Hashed::create(&draft).map_err(failed)?;
-        let filled = fill(&mut out)?;
-        let Hashed { text, hash } = out;
-        let end = || {
-            let mut file = text.into_inner()?;
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&self.sealer.mark(&self.message(hash)))?;
-            if durability == Durability::Synced {
-                file.sync_all()?;
-            }
-            fs::rename(&draft, &self.path)
-        };
-        end().map_err(failed)?;
-        Ok(filled)
-    }
-
-    /// What is marked: a hash stands for what may be long.
-    fn message(&self, text: Sha256) -> Vec<u8> {
-        [self.purpose, text.finalize().as_slice()].concat()
-    }
-
-    fn failed(&self, source: io::Error) -> ShelfError {
-        ShelfError::Io { path: self.path.clone(), source }
-    }
-}
-
-/// A file with room for its mark, and the hash of what was written behind that.
-struct Hashed {
-    text: BufWriter<File>,
-    hash: Sha256,
-}
-
-impl Hashed {
-    fn create(path: &Path) -> io::Result<Self> {
-        let mut file: File =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(&[0; MARK_BYTES])?;
-        Ok(Self { text: BufWriter::with_capacity(BUFFER_BYTES, file), hash: Sha256::new() })
-    }
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.text.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.text.flush()
-    }
 }

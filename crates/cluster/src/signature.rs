@@ -1,5 +1,7 @@
 //! Who asked, and who answered: a node signs its requests, a holder of the master key marks its answers.
 
+mod stream;
+
 use std::{fmt, str::FromStr};
 
 use domain::{NodeId, TimeStamp, node::NodeKey};
@@ -9,6 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub(crate) use self::stream::STREAM_MARK_BYTES;
+pub use self::stream::StreamMark;
 use crate::{
     Identity,
     protocol::{HEADER_NODE, HEADER_NONCE, HEADER_SIGNATURE, HEADER_SIGNED_AT},

@@ -7,6 +7,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tokens;
+mod unread;
 
 use std::sync::Arc;
 
@@ -21,10 +23,12 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use self::state::State;
+pub(crate) use self::tokens::{Sighting, Standing, Unread};
 pub use self::{
     price::Limits,
-    snapshot::RestoreError,
+    snapshot::{RestoreError, Written},
     token::{TokenEntry, TokenRules},
+    tokens::{CachePolicy, TokenCacheOptions, TokenCounts},
 };
 use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
@@ -32,6 +36,8 @@ use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::
 pub struct Directory {
     state: RwLock<State>,
     positions: watch::Sender<u64>,
+    /// How rows are kept that are not held in memory whole.
+    cache: TokenCacheOptions,
 }
 
 /// A moment of what a directory holds. Positions may go back where all of it is put in another's place; these never do.
@@ -51,11 +57,6 @@ impl Directory {
     pub async fn load(log: &EventLog) -> Result<Arc<Self>, StoreError> {
         let state = State::load(&mut log.reader().snapshot().await?).await?;
         Ok(Arc::new(Self::of(state)))
-    }
-
-    /// The token whose key has this hash; none when that key was replaced or the token revoked.
-    pub fn token(&self, sha256: &[u8; 32]) -> Option<Arc<TokenEntry>> {
-        self.state.read().token(sha256)
     }
 
     /// A user that was not deleted.

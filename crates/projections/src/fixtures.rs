@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::{Seek, Write},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    AccountId, Aggregate, ApiTokenId, ChannelId, ChannelKeyId, GroupName, ModelName, Sealed, TimeStamp,
+    AccountId, Aggregate, ApiTokenId, ChannelId, ChannelKeyId, GroupName, Log, ModelName, Sealed, TimeStamp,
     UserId,
     api_token::{ApiToken, ApiTokenCommand, ApiTokenSpec, HashedKey},
     channel::{Channel, ChannelCommand, ChannelKey, ChannelSpec},
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{Calls, ControlModels, Directory};
+use crate::{Calls, ControlModels, Directory, TokenCacheOptions};
 
 /// Each look is a second later.
 struct Ticking(AtomicI64);
@@ -227,4 +228,18 @@ pub(crate) fn user_command(n: u128) -> UserCommand {
 
 pub(crate) async fn create_user(house: &House, n: u128) -> Heads {
     house.ask::<User>(&user_id(n).to_string(), user_command(n)).await.unwrap()
+}
+
+/// A directory at the log's first event that knows of one token no more than that it is there.
+pub(crate) fn unread(house: &House, token: u128, key: u8) -> Arc<Directory> {
+    let (token_id, print) = (token_id(token), u64::from_be_bytes([key; 8]));
+    let log_id = house.log.reader().log_id(Log::Control);
+    let text = format!(
+        "{{\"format\":2,\"log_id\":\"{log_id}\",\"position\":1,\"tokens\":1}}\n\
+         {{\"unread\":{{\"token_id\":\"{token_id}\",\"print\":{print},\"version\":1}}}}\n{{\"end\":{{\"rows\":1}}}}\n"
+    );
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    Directory::restore(file, TokenCacheOptions::default()).unwrap()
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use domain::{Aggregate, TimeStamp};
 use eventlog::{Connection, PAGE_MAX, Pool, Recorded, StoreError, decode, on};
 use futures_util::TryStreamExt;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::QueryBuilder;
 
 /// A row, with where it stands.
@@ -19,6 +19,15 @@ pub struct Stored<T> {
     pub created_at: TimeStamp,
     /// When it last changed.
     pub updated_at: TimeStamp,
+}
+
+/// A row as nodes hand it to one another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versioned<T> {
+    /// The version of its stream that last changed it.
+    pub version: u64,
+    /// The row.
+    pub row: T,
 }
 
 /// A row of a read model.
@@ -128,13 +137,13 @@ pub(crate) async fn page<M: Model>(
 /// Hands out every row, as the connection's transaction sees them.
 pub(crate) async fn each<M: Model>(
     connection: &mut Connection,
-    mut take: impl FnMut(M) + Send,
+    mut take: impl FnMut(Stored<M>) + Send,
 ) -> Result<(), StoreError> {
     let sql = format!("SELECT \"row\", version, created_at, updated_at FROM {}", M::TABLE);
     on!(connection, c => {
         let mut rows = sqlx::query_as(&sql).fetch(c);
         while let Some(row) = rows.try_next().await? {
-            take(stored::<M>(row)?.row);
+            take(stored::<M>(row)?);
         }
     });
     Ok(())

@@ -16,7 +16,7 @@ mod value;
 use eventlog::StoreError;
 use thiserror::Error;
 
-pub use self::{projector::RedisProjector, reader::RedisReader, value::Versioned};
+pub use self::{projector::RedisProjector, reader::RedisReader};
 
 /// Why nothing was written or read.
 #[derive(Debug, Error)]

@@ -4,6 +4,7 @@ mod otlp;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token_cache;
 
 use std::{
     net::SocketAddr,
@@ -15,6 +16,7 @@ use axum::http::HeaderValue;
 use cluster::{ControlUrls, UrlsError};
 use eventlog::{Database, DatabaseUrlError};
 use ledger::{JournalSync, LEASE_TTL_MS, LEASE_TTL_MS_MIN};
+use projections::TokenCacheOptions;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -121,6 +123,8 @@ pub(crate) struct Config {
     pub(crate) join_token: Option<String>,
     /// For how long a relay node that hears nothing lets callers in.
     pub(crate) stale_callers_ms: u64,
+    /// How a relay node keeps rows of tokens in memory.
+    pub(crate) token_cache: TokenCacheOptions,
     /// Where a NATS server is that tells relay nodes what happens, if any.
     pub(crate) nats_url: Option<NatsUrl>,
     /// Where a Redis server is by which nodes count together, and which is kept up with the control log, if any.
@@ -289,6 +293,11 @@ impl Raw {
             control_url: control_url(self.control_url)?,
             join_token: self.join_token.map(|text| text.0),
             stale_callers_ms: ms("stale_callers_ms", self.stale_callers_ms, STALE_CALLERS_MS)?,
+            token_cache: token_cache::read(
+                self.token_cache_entries,
+                self.token_cache_ttl_ms,
+                self.token_cache_policy,
+            )?,
             listen: listen.parse().map_err(|_| ConfigError::Value {
                 key: "listen",
                 must: "an address and a port such as 127.0.0.1:3000",

@@ -4,6 +4,7 @@ mod bus;
 mod calls;
 mod limits;
 mod process;
+mod tokens;
 
 use std::{
     fmt::{self, Debug, Formatter},
@@ -17,6 +18,7 @@ use ledger::{Node, NodeClock};
 use projections::{
     Calls, Directory,
     calls::{CallKind, CallTotals},
+    lookup::TokenLookup,
     redis::RedisProjector,
 };
 use prometheus_client::{
@@ -35,6 +37,8 @@ use crate::{
 pub(crate) struct NodeMetrics {
     pub(crate) node: Arc<Node>,
     pub(crate) directory: Arc<Directory>,
+    /// Where tokens are looked up.
+    pub(crate) tokens: Option<Arc<TokenLookup>>,
     pub(crate) relay: Arc<Relay>,
     /// Where the process has the database.
     pub(crate) history: Option<History>,
@@ -82,6 +86,9 @@ impl Collector for NodeMetrics {
         }
         if let Some(freshness) = &self.freshness {
             self.sync(&mut page, freshness)?;
+        }
+        if let Some(tokens) = &self.tokens {
+            tokens::encode(&mut page, tokens, self.directory.token_counts())?;
         }
         self.ledger(&mut page)?;
         self.circuits(&mut page)?;

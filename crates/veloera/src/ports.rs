@@ -2,6 +2,7 @@
 
 mod board;
 mod kept;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -23,8 +24,8 @@ use relay::{
     Durable, LedgerError, Priced, Providers, ReserveError, Route, RouteKey, RouteTable, Spent, Tenure,
 };
 
-pub(crate) use self::board::Board;
 use self::kept::KeptPrices;
+pub(crate) use self::{board::Board, tokens::ControlTokens};
 use crate::environment::Machine;
 
 /// The node's ledger, as the data plane sees it.

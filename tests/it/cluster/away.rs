@@ -25,7 +25,7 @@ async fn until_refused(client: &ApiClient, what: &str) -> (usize, Response) {
     panic!("nobody refuses");
 }
 
-fn is_told_to_come_again(refused: &Response) {
+pub(super) fn is_told_to_come_again(refused: &Response) {
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
 }

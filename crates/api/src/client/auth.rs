@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::http::{header, request::Parts};
 use domain::{api_token::Network, user::UserStatus};
-use projections::{TokenEntry, tokens::TokenState};
+use projections::{TokenEntry, lookup::TokenOutOfReach, tokens::TokenState};
 use relay::{Caller, CallerLimits};
 use wire::openai_chat::error::ErrorCode;
 
@@ -16,15 +16,21 @@ const KEY_HEADERS: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 
 /// When a client is told to come again that was not let in because too little is known.
 const STALE_PAUSE: Duration = Duration::from_secs(5);
+/// The same where what its token may do could not be found out.
+const LOOKUP_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whoever calls.
-pub(crate) fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, ClientError> {
+pub(crate) async fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, ClientError> {
     if !edge.freshness.is_current() {
         let message = "this node has not heard of revoked keys for too long to let anyone in; send it again";
         return Err(ClientError::new(ErrorCode::Overloaded, message).after(STALE_PAUSE));
     }
     let key = key_of(parts).ok_or_else(|| refused(nothing(parts)))?;
-    let token = edge.directory.token(&key::hash(key)).ok_or_else(|| {
+    let found = edge.tokens.find(&key::hash(key)).await.map_err(|TokenOutOfReach| {
+        let message = "the API key is known, and what it may do cannot be found out now; send it again";
+        ClientError::new(ErrorCode::Overloaded, message).after(LOOKUP_PAUSE)
+    })?;
+    let token = found.ok_or_else(|| {
         refused("the API key is not known here: check it for missing characters, or issue a new one")
     })?;
     in_use(edge, &token)?;

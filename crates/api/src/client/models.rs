@@ -51,7 +51,7 @@ pub(crate) async fn list(
     State(edge): State<Arc<ClientEdge>>,
     request: Request,
 ) -> Result<Json<ModelList>, ClientError> {
-    let models = served(&edge, request)?;
+    let models = served(&edge, request).await?;
     Ok(Json(ModelList { object: "list", data: models.into_iter().map(Model::of).collect() }))
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn read(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
-    find(&edge, id.map(|Path(id)| id), request)
+    find(&edge, id.map(|Path(id)| id), request).await
 }
 
 /// Reads one model whose name holds slashes that the client did not escape.
@@ -73,15 +73,15 @@ pub(crate) async fn read_slashed(
     id: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
-    find(&edge, id.map(|Path((id, rest))| format!("{id}/{rest}")), request)
+    find(&edge, id.map(|Path((id, rest))| format!("{id}/{rest}")), request).await
 }
 
-fn find(
+async fn find(
     edge: &ClientEdge,
     id: Result<String, PathRejection>,
     request: Request,
 ) -> Result<Json<Model>, ClientError> {
-    let models = served(edge, request)?;
+    let models = served(edge, request).await?;
     // No model has a name that is no text.
     let id = id.map_err(|_| {
         ClientError::new(
@@ -97,8 +97,8 @@ fn find(
     )
 }
 
-fn served(edge: &ClientEdge, request: Request) -> Result<Vec<ModelName>, ClientError> {
+async fn served(edge: &ClientEdge, request: Request) -> Result<Vec<ModelName>, ClientError> {
     let (parts, _) = request.into_parts();
-    let caller = auth::caller(edge, &parts)?;
+    let caller = auth::caller(edge, &parts).await?;
     Ok(edge.relay.models(&caller.group, caller.models.as_deref()))
 }

@@ -44,7 +44,7 @@ pub(super) async fn relayed(
 
 /// Who calls, and what they ask for.
 async fn received(edge: &ClientEdge, parts: &Parts, body: Body) -> Result<(Caller, Bytes), ClientError> {
-    let caller = auth::caller(edge, parts)?;
+    let caller = auth::caller(edge, parts).await?;
     let bytes_max = edge.limits.relay_body_bytes_max;
     let read = body::read(body, bytes_max, edge.limits.body_wait_ms_max).await;
     let body = read.map_err(|error| match error {

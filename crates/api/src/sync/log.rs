@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use cluster::protocol::{EventsView, PAGE_BYTES_MAX};
 use domain::Log;
 use eventlog::{Envelope, PAGE_MAX, StoreError};
@@ -18,13 +13,6 @@ use crate::{Edge, extract::Query, problem::Problem};
 
 /// How many events are read at once.
 const READ_AT_ONCE: usize = 100;
-
-/// The rows that calls need, at one position.
-pub(super) async fn snapshot(State(edge): State<Arc<Edge>>, _: NodeSession) -> Result<Response, Problem> {
-    let (_, lines) = edge.directory.snapshot()?;
-    let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    Ok(([kind], lines).into_response())
-}
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]

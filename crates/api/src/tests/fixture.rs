@@ -22,7 +22,7 @@ use ledger::{
     Bank, BankOptions,
     accounts::{self, Accounts},
 };
-use projections::{Calls, ControlModels, Directory};
+use projections::{Calls, ControlModels, Directory, lookup::TokenLookup};
 use relay::{Ports, Providers, Relay, RelayConfig};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -107,6 +107,7 @@ fn client_edge(
     limits: EdgeLimits,
 ) -> Arc<ClientEdge> {
     Arc::new(ClientEdge {
+        tokens: TokenLookup::new(directory.clone(), Vec::new()),
         directory,
         freshness: Arc::new(Heard(heard)),
         relay,

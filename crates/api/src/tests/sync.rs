@@ -5,6 +5,7 @@ mod forged;
 mod ledger;
 mod mended;
 mod rig;
+mod tokens;
 
 use axum::http::StatusCode;
 use domain::{ChannelId, Log};
@@ -114,7 +115,9 @@ async fn a_snapshot_is_what_calls_need_and_the_place_where_events_go_on() {
     let rig = Rig::new().await;
     rig.node.channel().await;
     let control = rig.enrolled().await;
-    let restored = projections::Directory::restore(&control.snapshot().await.unwrap()).unwrap();
+    let mut file = control.snapshot(tempfile::tempfile).await.unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let restored = projections::Directory::restore(file, projections::TokenCacheOptions::default()).unwrap();
     assert_eq!(restored.place(), rig.node.directory.place());
     assert_eq!(restored.channels(), rig.node.directory.channels());
 }

@@ -37,6 +37,9 @@ pub enum ControlError {
         /// How many there may be.
         bytes_max: usize,
     },
+    /// What it sends cannot be written down here.
+    #[error("what the control node sends cannot be written down: {0}")]
+    Disk(#[source] std::io::Error),
     /// It says no.
     #[error("{url} says no ({status}): {detail}")]
     Refused {
@@ -73,6 +76,7 @@ impl ControlError {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Unmarked { .. } => true,
             Self::Refused { status, .. } => status.is_server_error(),
             Self::TooLarge { .. }
+            | Self::Disk(_)
             | Self::Unreadable(_)
             | Self::OtherLog { .. }
             | Self::Envelope(_)

@@ -56,7 +56,7 @@ pub(crate) struct Asked {
     content_type: &'static str,
     body: Bytes,
     answer_max: Duration,
-    bytes_max: usize,
+    pub(super) bytes_max: usize,
 }
 
 impl Asked {
@@ -101,11 +101,22 @@ impl Asked {
 impl Inner {
     /// Asks the control nodes in turn, until one is of help or none was.
     pub(super) async fn ask(&self, asked: &Asked) -> Result<Bytes, ControlError> {
+        self.in_turn(|url| self.exchange(url, asked)).await
+    }
+
+    /// Goes to the control nodes in turn, until one is of help or none was.
+    pub(super) async fn in_turn<'s, T, F>(
+        &'s self,
+        go: impl Fn(&'s ControlUrl) -> F,
+    ) -> Result<T, ControlError>
+    where
+        F: Future<Output = Result<T, ControlError>>,
+    {
         let first = self.turn.load(Ordering::Relaxed);
         let mut tried = Err(ControlError::TimedOut { url: "no control node".into() });
         for turn in first..first.saturating_add(self.urls.len()) {
             let Some(url) = self.urls.of_turn(turn) else { break };
-            tried = self.exchange(url, asked).await;
+            tried = go(url).await;
             match &tried {
                 Err(error) if error.is_of_this_node() => {
                     tracing::debug!(%error, "a control node is of no help");
@@ -134,27 +145,35 @@ impl Inner {
     }
 
     async fn exchange(&self, url: &ControlUrl, asked: &Asked) -> Result<Bytes, ControlError> {
+        let answered = async {
+            let (nonce, response) = self.send(url, asked).await?;
+            self.read(url, asked, nonce, response).await
+        };
+        in_time(url, asked, answered).await
+    }
+
+    /// Sends a request; what its answer is to be marked for, and the answer.
+    pub(super) async fn send(
+        &self,
+        url: &ControlUrl,
+        asked: &Asked,
+    ) -> Result<(Nonce, http::Response<Incoming>), ControlError> {
         let nonce = Nonce::random()?;
         let signature =
             Signature::of(&self.identity, self.clock.now(), nonce, &asked.method, &asked.target, &asked.body);
-        let unreachable =
-            |error: &dyn Error| ControlError::Unreachable { url: url.to_string(), reason: whole(error) };
-        let uri = url.uri(&asked.target).map_err(|error| unreachable(&error))?;
+        let uri = url.uri(&asked.target).map_err(|error| unreachable(url, &error))?;
         let mut request = Request::new(Full::new(asked.body.clone()));
         *request.method_mut() = asked.method.clone();
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.extend(signature.headers());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asked.content_type));
-        let answered = async {
-            let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
-            self.read(url, asked, nonce, response).await
-        };
-        let late = |_| ControlError::TimedOut { url: url.to_string() };
-        timeout(asked.answer_max, answered).await.map_err(late).flatten()
+        let response = self.client.request(request).await.map_err(|error| unreachable(url, &error))?;
+        Ok((nonce, response))
     }
 
-    async fn read(
+    /// All of an answer, once its mark was found to be right.
+    pub(super) async fn read(
         &self,
         url: &ControlUrl,
         asked: &Asked,
@@ -162,20 +181,36 @@ impl Inner {
         response: http::Response<Incoming>,
     ) -> Result<Bytes, ControlError> {
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, asked.bytes_max).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                ControlError::TooLarge { url: url.to_string(), bytes_max: asked.bytes_max }
-            } else {
-                ControlError::Unreachable { url: url.to_string(), reason: whole(error.as_ref()) }
-            }
-        })?;
-        let body = body.to_bytes();
+        let body = Limited::new(body, asked.bytes_max).collect().await;
+        let body = body.map_err(|error| broken(url, asked, error.as_ref()))?.to_bytes();
         let mark = head.headers.get(&HEADER_MARK).and_then(|mark| mark.to_str().ok()).unwrap_or_default();
         if !is_marked(&self.sealer, nonce, head.status.as_u16(), &body, mark) {
             return Err(ControlError::Unmarked { url: url.to_string() });
         }
         if head.status.is_success() { Ok(body) } else { Err(refused(url, head.status, &body)) }
     }
+}
+
+/// Comes of `answered` unless that takes longer than was asked for.
+pub(super) async fn in_time<T>(
+    url: &ControlUrl,
+    asked: &Asked,
+    answered: impl Future<Output = Result<T, ControlError>>,
+) -> Result<T, ControlError> {
+    let late = |_| ControlError::TimedOut { url: url.to_string() };
+    timeout(asked.answer_max, answered).await.map_err(late).flatten()
+}
+
+fn unreachable(url: &ControlUrl, error: &dyn Error) -> ControlError {
+    ControlError::Unreachable { url: url.to_string(), reason: whole(error) }
+}
+
+/// Why the rest of an answer did not come.
+pub(super) fn broken(url: &ControlUrl, asked: &Asked, error: &(dyn Error + 'static)) -> ControlError {
+    if error.is::<LengthLimitError>() {
+        return ControlError::TooLarge { url: url.to_string(), bytes_max: asked.bytes_max };
+    }
+    unreachable(url, error)
 }
 
 fn refused(url: &ControlUrl, status: StatusCode, body: &[u8]) -> ControlError {

@@ -209,7 +209,7 @@ impl Follower {
         let replica = Arc::clone(&self.replica);
         // Nothing of the old log is taken into the new one meanwhile.
         self.rebuilding.store(true, Ordering::Release);
-        let rebuilt = tokio::task::spawn_blocking(move || replica.rebuild(&snapshot)).await;
+        let rebuilt = tokio::task::spawn_blocking(move || replica.rebuild(snapshot)).await;
         self.rebuilding.store(false, Ordering::Release);
         rebuilt.map_err(|error| ReplicaError(Box::new(error))).flatten()?;
         *self.behind.lock() = 0;

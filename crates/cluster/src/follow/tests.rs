@@ -1,14 +1,14 @@
 //! A follower, with a source that is away, lags, is restored, and a bus that loses, repeats and reorders.
 
 use std::{
-    io::Write,
+    fs::File,
+    io::{Seek, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
 use domain::{JournalId, LeaseId, Log, TimeStamp};
 use eventlog::{
     Envelope, MasterKey, Place, Recorded, Sealer, StoreError,
@@ -21,7 +21,7 @@ use tokio::{sync::watch, time};
 use uuid::Uuid;
 
 use super::{
-    FollowError, Follower, Replica, ReplicaError, Source, SourceError,
+    FollowError, Follower, Replica, ReplicaError, Source, SourceError, Written,
     follower::{PAUSE_MAX, WAIT_MS_MAX},
 };
 use crate::{EventPage, Freshness, StalenessBounds};
@@ -96,11 +96,14 @@ impl Far {
 }
 
 impl Source for Far {
-    fn snapshot(&self) -> BoxFuture<'_, Result<Bytes, SourceError>> {
+    fn snapshot(&self) -> BoxFuture<'_, Result<File, SourceError>> {
         self.snapshots.fetch_add(1, Ordering::SeqCst);
         let log = self.log.lock();
-        let text = serde_json::to_vec(&Place { log_id: log.0, position: log.1.len() as u64 }).unwrap();
-        async { Ok(text.into()) }.boxed()
+        let mut file = tempfile::tempfile().unwrap();
+        let place = Place { log_id: log.0, position: log.1.len() as u64 };
+        serde_json::to_writer(&mut file, &place).unwrap();
+        file.rewind().unwrap();
+        async { Ok(file) }.boxed()
     }
 
     fn events(
@@ -174,17 +177,17 @@ impl Replica for Near {
         Ok(())
     }
 
-    fn rebuild(&self, snapshot: &[u8]) -> Result<(), ReplicaError> {
-        let place: Place = serde_json::from_slice(snapshot).map_err(|error| ReplicaError(error.into()))?;
+    fn rebuild(&self, snapshot: File) -> Result<(), ReplicaError> {
+        let place: Place = serde_json::from_reader(snapshot).map_err(|error| ReplicaError(error.into()))?;
         *self.state.lock() = (place, Vec::new());
         self.positions.send_replace(place.position);
         Ok(())
     }
 
-    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError> {
+    fn write<'r>(&'r self, out: &mut dyn Write) -> Result<Written<'r>, ReplicaError> {
         let place = self.place();
         serde_json::to_writer(out, &place).unwrap();
-        Ok(place)
+        Ok(Written { place, read_from: Box::new(|_| Ok(())) })
     }
 }
 

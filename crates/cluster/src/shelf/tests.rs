@@ -1,7 +1,7 @@
 //! What one process writes down and the next one finds.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{Read, Write},
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Arc, Freshness, NodeClock, Place, Reached, Replica, ReplicaError, Sealer, Shelf, ShelfError, TimeStamp,
 };
-use crate::StalenessBounds;
+use crate::{StalenessBounds, Written};
 
 fn sealer(byte: &str) -> Sealer {
     Sealer::new(&MasterKey::from_hex(&byte.repeat(32)).unwrap())
@@ -36,13 +36,22 @@ impl Replica for Still {
         Ok(())
     }
 
-    fn rebuild(&self, _: &[u8]) -> Result<(), ReplicaError> {
+    fn rebuild(&self, _: File) -> Result<(), ReplicaError> {
         Ok(())
     }
 
-    fn write(&self, out: &mut dyn Write) -> Result<Place, ReplicaError> {
-        write!(out, "at {}", self.place().position).unwrap();
-        Ok(self.place())
+    fn write<'r>(&'r self, out: &mut dyn Write) -> Result<Written<'r>, ReplicaError> {
+        let place = self.place();
+        let text = format!("at {}", place.position);
+        out.write_all(text.as_bytes()).unwrap();
+        // What it is told to read from is what it wrote.
+        let read_from = Box::new(move |mut file: File| {
+            let mut found = String::new();
+            file.read_to_string(&mut found).unwrap();
+            assert_eq!(found, text);
+            Ok(())
+        });
+        Ok(Written { place, read_from })
     }
 }
 

@@ -1,32 +1,30 @@
-//! What calls need of the control log, as one node hands it to another: a line that says what it is, a line for each row,
-//! and a line that says how many there were.
+//! What calls need of the control log, as one node hands it to another and keeps it on disk: a line that says what it is, a
+//! line for each row, those of tokens last, and a line that says how many there were.
 //!
 //! Nobody's name, sign-in or session is in it. Channel keys are, sealed as they stand in events.
 
+mod line;
+mod restore;
+mod write;
+
 use std::{
-    io::{self, BufRead, Write},
+    fs::File,
+    io::{self, Write},
     sync::Arc,
 };
 
 use eventlog::{Place, Recorded, StoreError};
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::watch;
-use uuid::Uuid;
 
+use self::{line::FORMAT, write::Copy};
+pub(super) use self::{line::token, write::Shared};
 use super::{
     Directory,
-    state::{Extent, State},
-    token::TokenEntry,
+    state::State,
+    tokens::{Draft, Indexed, TokenCacheOptions},
 };
-use crate::{
-    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, prices::PriceRow, settings::SettingsRow,
-    tokens::TokenRow, users::UserRow,
-};
-
-/// The form of the lines. A node that meets another one asks for the events instead, or is as old as its snapshot.
-const FORMAT: u32 = 1;
 
 /// Why a snapshot is not taken.
 #[derive(Debug, Error)]
@@ -45,61 +43,44 @@ pub enum RestoreError {
     /// It cannot be read.
     #[error("the snapshot cannot be read: {0}")]
     Read(#[from] io::Error),
-    /// Lines are missing.
+    /// Lines are missing, or stand where they should not.
     #[error("the snapshot breaks off after line {0}")]
     BreaksOff(usize),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Head {
-    format: u32,
-    log_id: Uuid,
-    position: u64,
-}
-
-/// A row, or that there are no more.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Channel(Box<ChannelRow>),
-    Token(Box<TokenRow>),
-    User(Box<UserRow>),
-    Budget(Box<BudgetRow>),
-    Group(GroupRow),
-    Price(Box<PriceRow>),
-    Settings(Box<SettingsRow>),
-    End { rows: usize },
+/// What was written, and how to find the tokens in it.
+#[derive(Debug)]
+pub struct Written {
+    /// Where what was written stands.
+    pub place: Place,
+    /// How often the directory had been rebuilt by then.
+    rebuilt: u64,
+    /// Where its tokens begin, and each of them; none where the directory has them in memory.
+    tokens: Option<(u64, Draft)>,
 }
 
 impl Directory {
-    /// A directory of what [`Directory::snapshot`] wrote, for calls alone.
+    /// A directory of what [`Directory::write`] wrote, for calls alone. `snapshot` is read from where it stands to its end,
+    /// and rows of tokens are read from it for as long as the directory goes by it: nobody may write there.
     ///
     /// # Errors
-    /// When it is not that.
-    pub fn restore(snapshot: &[u8]) -> Result<Arc<Self>, RestoreError> {
-        Self::restore_from(snapshot)
-    }
-
-    /// The same of a file, of which one line is in memory at a time.
-    ///
-    /// # Errors
-    /// As [`Directory::restore`], and when it cannot be read.
-    pub fn restore_from(snapshot: impl BufRead) -> Result<Arc<Self>, RestoreError> {
-        Ok(Arc::new(Self::of(read(snapshot)?)))
+    /// When it is not that, or cannot be read.
+    pub fn restore(snapshot: File, cache: TokenCacheOptions) -> Result<Arc<Self>, RestoreError> {
+        let state = restore::read(snapshot, &cache)?;
+        Ok(Arc::new(Self { cache, ..Self::of(state) }))
     }
 
     pub(super) fn of(state: State) -> Self {
         let positions = watch::Sender::new(state.place().position);
-        Self { state: RwLock::new(state), positions }
+        Self { state: RwLock::new(state), positions, cache: TokenCacheOptions::default() }
     }
 
-    /// Puts what [`Directory::snapshot`] wrote in the place of everything that is known: the log is another one than it
-    /// was.
+    /// Puts what [`Directory::write`] wrote in the place of everything that is known: the log is another one than it was.
     ///
     /// # Errors
     /// When it is not that; then what is known stays.
-    pub fn rebuild(&self, snapshot: &[u8]) -> Result<(), RestoreError> {
-        let mut anew = read(snapshot)?;
+    pub fn rebuild(&self, snapshot: File) -> Result<(), RestoreError> {
+        let mut anew = restore::read(snapshot, &self.cache)?;
         let (position, before) = {
             let mut state = self.state.write();
             anew.comes_after(&state);
@@ -116,9 +97,11 @@ impl Directory {
     /// # Errors
     /// When it is not what comes next, or cannot be read; what came before it holds.
     pub fn take(&self, events: &[Recorded]) -> Result<(), StoreError> {
+        // The disk is read before the lock is taken: calls wait for that one.
+        let before = self.rows_before(events);
         let (taken, position) = {
             let mut state = self.state.write();
-            (state.take(events), state.place().position)
+            (state.take(events, &before), state.place().position)
         };
         // Told even where a later event cannot be read: what came before it holds.
         self.positions.send_replace(position);
@@ -135,118 +118,46 @@ impl Directory {
         self.state.read().skipped()
     }
 
-    /// All that calls need, as it stands, for [`Directory::restore`]; and where that is.
-    ///
-    /// # Errors
-    /// When a row cannot be written, which none refuses.
-    pub fn snapshot(&self) -> io::Result<(Place, Vec<u8>)> {
-        let mut text = Vec::new();
-        Ok((self.write_snapshot(&mut text)?, text))
-    }
-
-    /// The same, written as it is made.
+    /// Writes all that calls need, as it stands, for [`Directory::restore`]: as it goes, for there may be much of it.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_snapshot(&self, mut out: &mut dyn Write) -> io::Result<Place> {
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<Written> {
         // There may be a million rows: they are shared, and written without the lock.
-        let (place, shared) = {
+        let (copy, rebuilt) = {
             let state = self.state.read();
-            (state.place(), state.shared())
+            (Copy { place: state.place(), shared: state.shared() }, state.moment().rebuilt)
         };
-        line(&mut out, &Head { format: FORMAT, log_id: place.log_id, position: place.position })?;
-        let mut rows = 0;
-        for row in shared.lines() {
-            line(&mut out, &row)?;
-            rows += 1;
+        let place = copy.place;
+        Ok(Written { place, rebuilt, tokens: copy.write(out)? })
+    }
+
+    /// Reads rows of tokens from now on where they were written: `file` stands where that began.
+    ///
+    /// # Errors
+    /// When it cannot be read; then they are read where they were before.
+    pub fn read_from(&self, written: Written, mut file: File) -> io::Result<()> {
+        let Written { rebuilt, tokens: Some((start, draft)), .. } = written else { return Ok(()) };
+        let start = io::Seek::stream_position(&mut file)? + start;
+        let base = draft.in_file(file, start);
+        let mut state = self.state.write();
+        if state.moment().rebuilt != rebuilt {
+            // What was written is of another log by now.
+            return Ok(());
         }
-        line(&mut out, &Line::End { rows })?;
-        Ok(place)
+        let before = state.tokens.indexed_mut().map(|tokens| tokens.read_from(base));
+        drop(state);
+        drop(before);
+        Ok(())
     }
-}
 
-/// Every row that calls need, as it stood at one moment.
-pub(super) struct Shared {
-    pub(super) channels: Vec<Arc<ChannelRow>>,
-    pub(super) tokens: Vec<Arc<TokenEntry>>,
-    pub(super) users: Vec<Arc<UserRow>>,
-    pub(super) budgets: Vec<Arc<BudgetRow>>,
-    pub(super) groups: Vec<Arc<GroupRow>>,
-    pub(super) prices: Vec<Arc<PriceRow>>,
-    pub(super) settings: Vec<Arc<SettingsRow>>,
-}
-
-impl Shared {
-    fn lines(&self) -> impl Iterator<Item = Line> {
-        let users = self.users.iter().map(|row| {
-            let mut row = row.as_ref().clone();
-            row.forget_person();
-            Line::User(Box::new(row))
-        });
-        let channels = self.channels.iter().map(|row| Line::Channel(Box::new(row.as_ref().clone())));
-        channels
-            .chain(self.tokens.iter().map(|entry| Line::Token(Box::new(entry.row()))))
-            .chain(users)
-            .chain(self.budgets.iter().map(|row| Line::Budget(Box::new(row.as_ref().clone()))))
-            .chain(self.groups.iter().map(|row| Line::Group(row.as_ref().clone())))
-            .chain(self.prices.iter().map(|row| Line::Price(Box::new(row.as_ref().clone()))))
-            .chain(self.settings.iter().map(|row| Line::Settings(Box::new(row.as_ref().clone()))))
+    /// Whether so much happened to tokens since a snapshot was written that the next one should not wait.
+    pub fn is_crowded(&self) -> bool {
+        self.state.read().tokens.indexed().is_some_and(Indexed::is_crowded)
     }
-}
 
-fn line(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut out, value)?;
-    out.write_all(b"\n")
-}
-
-/// A snapshot's lines, one at a time.
-struct Lines<R> {
-    from: R,
-    /// Which one this is, from 1.
-    number: usize,
-    text: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// False where there are no more.
-    fn next(&mut self) -> io::Result<bool> {
-        self.text.clear();
-        self.number += 1;
-        Ok(self.from.read_until(b'\n', &mut self.text)? > 0)
+    /// Whether rows were found elsewhere that the snapshot lacks.
+    pub fn has_learned(&self) -> bool {
+        self.state.read().tokens.indexed().is_some_and(Indexed::has_learned)
     }
-}
-
-fn read(snapshot: impl BufRead) -> Result<State, RestoreError> {
-    let mut lines = Lines { from: snapshot, number: 0, text: Vec::new() };
-    if !lines.next()? {
-        return Err(RestoreError::BreaksOff(0));
-    }
-    let head: Head = parse(lines.number, &lines.text)?;
-    if head.format != FORMAT {
-        return Err(RestoreError::Format(head.format));
-    }
-    let mut state = State::new(Extent::Calls, head.log_id, head.position);
-    let mut rows = 0;
-    while lines.next()? {
-        match parse(lines.number, &lines.text)? {
-            Line::End { rows: said } if said == rows => {
-                state.list_channels();
-                return Ok(state);
-            }
-            Line::End { .. } => break,
-            Line::Channel(row) => state.put_channel(*row),
-            Line::Token(row) => state.put_token(&row),
-            Line::User(row) => state.put_user(*row),
-            Line::Budget(row) => state.put_budget(*row),
-            Line::Group(row) => state.put_group(row),
-            Line::Price(row) => state.put_price(*row),
-            Line::Settings(row) => state.put_settings(*row),
-        }
-        rows += 1;
-    }
-    Err(RestoreError::BreaksOff(rows + 1))
-}
-
-fn parse<'l, T: Deserialize<'l>>(line: usize, text: &'l [u8]) -> Result<T, RestoreError> {
-    serde_json::from_slice(text).map_err(|source| RestoreError::Line { line, source })
 }

@@ -4,12 +4,12 @@ mod answer;
 mod put;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use domain::{
-    AdminKeyId, Aggregate, ApiTokenId, BudgetId, Log, SessionId, UserId,
+    AdminKeyId, Aggregate, BudgetId, Log, SessionId, UserId,
     api_token::ApiToken,
     budget::{Budget, Holder},
     channel::Channel,
@@ -25,7 +25,7 @@ use domain::{
 use eventlog::{Place, Recorded, StoreError};
 use uuid::Uuid;
 
-use super::token::{ByKey, TokenEntry};
+use super::tokens::{RowsBefore, Tokens};
 use crate::{
     budgets::BudgetRow,
     channels::ChannelRow,
@@ -64,9 +64,7 @@ pub(super) struct State {
     /// Those same channels at the version beside them, as they are handed out.
     listed: (u64, Arc<Vec<ChannelRow>>),
     channels_version: u64,
-    /// Those that were not revoked.
-    pub(super) tokens: BTreeMap<ApiTokenId, Arc<TokenEntry>>,
-    by_key: HashSet<ByKey>,
+    pub(super) tokens: Tokens,
     pub(super) users: Rows<UserRow>,
     admin_keys: HashMap<[u8; 32], (UserId, AdminKeyId)>,
     /// Who signs in with a name, by the name's claim.
@@ -113,16 +111,16 @@ impl State {
         self.list_channels();
     }
 
-    /// Takes in what comes next, as far as it can be read.
-    pub(super) fn take(&mut self, events: &[Recorded]) -> Result<(), StoreError> {
-        let taken = events.iter().try_for_each(|event| self.take_one(event));
+    /// Takes in what comes next, as far as it can be read. `before` has rows of tokens that memory may not have.
+    pub(super) fn take(&mut self, events: &[Recorded], before: &RowsBefore) -> Result<(), StoreError> {
+        let taken = events.iter().try_for_each(|event| self.take_one(event, before));
         self.list_channels();
         taken
     }
 
     /// What calls lean on must be understood: an event of a newer version ends it here, and what is known grows stale
     /// until this program is as new. A kind of stream that is not known at all is no matter of this one's calls.
-    fn take_one(&mut self, event: &Recorded) -> Result<(), StoreError> {
+    fn take_one(&mut self, event: &Recorded, before: &RowsBefore) -> Result<(), StoreError> {
         let expected = self.position + 1;
         if event.position != expected {
             return Err(StoreError::Hole { log: Log::Control, expected, found: event.position });
@@ -132,7 +130,10 @@ impl State {
                 fold(&mut self.channels, event)?;
                 self.channels_version += 1;
             }
-            ApiToken::KIND => self.take_token(event)?,
+            ApiToken::KIND => {
+                let (id, fact) = read::<TokenRow>(event)?;
+                self.tokens.take(id, event.version, &fact, before);
+            }
             User::KIND => {
                 let (id, before) = fold(&mut self.users, event)?;
                 self.index_user(id, before.as_deref());
@@ -154,18 +155,6 @@ impl State {
             kind => self.skipped += u64::from(!WITHOUT_ROWS.contains(&kind)),
         }
         self.position = event.position;
-        Ok(())
-    }
-
-    fn take_token(&mut self, event: &Recorded) -> Result<(), StoreError> {
-        let (id, fact) = read::<TokenRow>(event)?;
-        let before = self.tokens.remove(&id);
-        if let Some(hash) = before.as_ref().and_then(|entry| entry.sha256()) {
-            self.by_key.remove(hash);
-        }
-        if let Some(row) = TokenRow::evolve(before.map(|entry| entry.row()), &id, &fact) {
-            self.put_token(&row);
-        }
         Ok(())
     }
 }

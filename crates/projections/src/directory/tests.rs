@@ -1,6 +1,7 @@
 //! The directory beside its tables, and on its own.
 
 mod equal;
+mod files;
 mod snapshot;
 
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use domain::{
 use eventlog::StoreError;
 use uuid::Uuid;
 
-use super::{Directory, state::State};
+use super::{Directory, TokenEntry, state::State};
 use crate::{
     fixtures::{
         House, channel_id, create_channel, create_user, group, hashed, issue_token, model, token_id, user_id,
     },
+    lookup::TokenLookup,
     tokens::TokenState,
 };
 
@@ -32,26 +34,31 @@ async fn ask<A: Aggregate>(house: &House, directory: &Arc<Directory>, id: &str, 
     directory.positions().wait_for(|position| *position >= heads.control).await.unwrap();
 }
 
+/// The token whose key has a hash of this byte alone, of those that are in memory or in the file.
+async fn token(directory: &Arc<Directory>, byte: u8) -> Option<Arc<TokenEntry>> {
+    TokenLookup::new(directory.clone(), Vec::new()).find(&[byte; 32]).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_token_is_found_by_the_hash_of_the_key_that_it_has_now() {
     let mut house = House::open().await;
     issue_token(&house, 1, 1, 0xa1).await;
     let directory = house.directory().await;
-    let found = directory.token(&[0xa1; 32]).unwrap();
+    let found = token(&directory, 0xa1).await.unwrap();
     assert_eq!((found.token_id, found.user_id), (token_id(1), user_id(1)));
     assert_eq!(found.rules().networks.as_deref(), Some([Network::parse("10.0.0.0/8").unwrap()].as_slice()));
 
     let id = token_id(1).to_string();
     ask::<ApiToken>(&house, &directory, &id, ApiTokenCommand::Rotate(hashed(0xb1))).await;
-    assert_eq!(directory.token(&[0xa1; 32]), None);
+    assert_eq!(token(&directory, 0xa1).await, None);
     ask::<ApiToken>(&house, &directory, &id, ApiTokenCommand::Disable).await;
-    assert_eq!(directory.token(&[0xb1; 32]).unwrap().state, TokenState::Disabled);
+    assert_eq!(token(&directory, 0xb1).await.unwrap().state, TokenState::Disabled);
     ask::<ApiToken>(&house, &directory, &id, ApiTokenCommand::Revoke).await;
-    assert_eq!(directory.token(&[0xb1; 32]), None);
+    assert_eq!(token(&directory, 0xb1).await, None);
 
     // Nor by a directory that is loaded later.
     let later = Directory::load(&house.log).await.unwrap();
-    assert_eq!((later.token(&[0xa1; 32]), later.token(&[0xb1; 32])), (None, None));
+    assert_eq!((token(&later, 0xa1).await, token(&later, 0xb1).await), (None, None));
 }
 
 #[tokio::test]
@@ -166,7 +173,7 @@ async fn a_hole_in_the_log_is_a_fault_and_what_came_before_it_holds() {
     let mut events = house.log.reader().read(Log::Control, 0, 10).await.unwrap();
     events.remove(1);
     let mut state = State::default();
-    let fault = state.take(&events);
+    let fault = state.take(&events, &super::tokens::RowsBefore::new());
     assert!(matches!(fault, Err(StoreError::Hole { log: Log::Control, expected: 2, found: 3 })), "{fault:?}");
     assert_eq!((state.place().position, state.channels().len()), (1, 1));
 }

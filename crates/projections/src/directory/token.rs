@@ -1,18 +1,16 @@
 //! A token as calls need it.
 
-use std::{
-    borrow::Borrow,
-    collections::BTreeSet,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
     AccountId, ApiTokenId, CallLimits, GroupName, ModelName, TimeStamp, UserId,
     api_token::{ApiTokenSpec, HashedKey, Network},
 };
 
-use crate::tokens::{TokenRow, TokenState};
+use crate::{
+    Versioned,
+    tokens::{TokenRow, TokenState},
+};
 
 /// A token that was not revoked, read once so that no call has to. There may be a million of them: what people call it
 /// is left to the table, and what few have takes room only where it is.
@@ -20,6 +18,8 @@ use crate::tokens::{TokenRow, TokenState};
 pub struct TokenEntry {
     /// Names it.
     pub token_id: ApiTokenId,
+    /// The version of its stream that last changed it.
+    pub version: u64,
     /// Whose it is.
     pub user_id: UserId,
     /// Who pays.
@@ -58,20 +58,6 @@ static NO_RULES: TokenRules = TokenRules {
     limits: CallLimits::NONE,
 };
 
-impl From<&TokenRow> for TokenEntry {
-    fn from(row: &TokenRow) -> Self {
-        let rules = TokenRules::from(&row.spec);
-        Self {
-            token_id: row.token_id,
-            user_id: row.spec.user_id,
-            account_id: row.spec.account_id,
-            state: row.state,
-            sha256: sha256(&row.key),
-            rules: (rules != NO_RULES).then(|| Box::new(rules)),
-        }
-    }
-}
-
 impl From<&ApiTokenSpec> for TokenRules {
     fn from(spec: &ApiTokenSpec) -> Self {
         // What is no network admits nobody; the decision let none in.
@@ -92,6 +78,20 @@ impl From<&ApiTokenSpec> for TokenRules {
 }
 
 impl TokenEntry {
+    /// What a row says that its stream's event of that version made.
+    pub fn of(version: u64, row: &TokenRow) -> Self {
+        let rules = TokenRules::from(&row.spec);
+        Self {
+            token_id: row.token_id,
+            version,
+            user_id: row.spec.user_id,
+            account_id: row.spec.account_id,
+            state: row.state,
+            sha256: sha256(&row.key),
+            rules: (rules != NO_RULES).then(|| Box::new(rules)),
+        }
+    }
+
     /// What it is restricted to.
     pub fn rules(&self) -> &TokenRules {
         self.rules.as_deref().unwrap_or(&NO_RULES)
@@ -100,6 +100,21 @@ impl TokenEntry {
     /// The hash of the key that it has now.
     pub(super) const fn sha256(&self) -> Option<&[u8; 32]> {
         self.sha256.as_ref()
+    }
+
+    /// Whether that is the hash of its key.
+    pub(crate) fn has_key(&self, sha256: &[u8; 32]) -> bool {
+        self.sha256.as_ref() == Some(sha256)
+    }
+
+    /// The fingerprint of the key that it has now.
+    pub(super) fn print(&self) -> Print {
+        self.sha256.as_ref().map_or(Print::NONE, Print::of)
+    }
+
+    /// The same for other nodes, with the version that it is of. Names are not among it.
+    pub fn versioned(&self) -> Versioned<TokenRow> {
+        Versioned { version: self.version, row: self.row() }
     }
 
     /// The row that says the same, for the next event to change. Names are not among it.
@@ -123,42 +138,16 @@ impl TokenEntry {
     }
 }
 
-/// A token that is found by the hash of its key, which so stands in one place only.
-#[derive(Debug)]
-pub(super) struct ByKey(Arc<TokenEntry>);
+/// Eight bytes of the hash of a key: enough to know a key that no token has, not enough to know one that a token has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Print(pub(super) u64);
 
-/// Never looked up: what has no hash is not kept by it.
-const NO_HASH: [u8; 32] = [0; 32];
+impl Print {
+    /// Of a token whose hash is none: whoever has a key with this fingerprint is compared with it, and is not meant.
+    pub(super) const NONE: Self = Self(0);
 
-impl ByKey {
-    /// None where no key has its hash.
-    pub(super) fn of(entry: &Arc<TokenEntry>) -> Option<Self> {
-        entry.sha256.is_some().then(|| Self(Arc::clone(entry)))
-    }
-
-    pub(super) fn entry(&self) -> Arc<TokenEntry> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Borrow<[u8; 32]> for ByKey {
-    fn borrow(&self) -> &[u8; 32] {
-        self.0.sha256.as_ref().unwrap_or(&NO_HASH)
-    }
-}
-
-impl PartialEq for ByKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.sha256 == other.0.sha256
-    }
-}
-
-impl Eq for ByKey {}
-
-impl Hash for ByKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let hash: &[u8; 32] = self.borrow();
-        hash.hash(state);
+    pub(super) fn of(sha256: &[u8; 32]) -> Self {
+        Self(sha256.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
     }
 }
 

@@ -10,10 +10,14 @@ use serde::Serialize;
 
 use super::{
     keys::{Keys, Rows},
-    value::{Said, Versioned},
+    value::Said,
 };
 use crate::{
-    Stored, TokenEntry, channels::ChannelRow, groups::GroupRow, model, tokens::TokenRow, tokens::TokenState,
+    Stored, TokenEntry, Versioned,
+    channels::ChannelRow,
+    groups::GroupRow,
+    model,
+    tokens::{TokenRow, TokenState},
     users::UserRow,
 };
 
@@ -91,10 +95,10 @@ impl<'a> Changes<'a> {
 
     /// Nobody's words are among it: what a token is called is left to the table.
     pub(super) fn token(&mut self, stored: &Stored<TokenRow>) -> Result<(), StoreError> {
-        let entry = TokenEntry::from(&stored.row);
+        let entry = TokenEntry::of(stored.version, &stored.row);
         let (id, field) = (entry.token_id.to_string(), stored.row.key.sha256.clone());
         let is_live = entry.state != TokenState::Revoked;
-        let row = is_live.then(|| versioned(stored.version, entry.row()));
+        let row = is_live.then(|| entry.versioned());
         self.say(Rows::Tokens, id, field, row.as_ref())
     }
 

@@ -13,9 +13,9 @@ use super::{
     changes::TABLE,
     keys::{Keys, Rows},
     scripts::ask,
-    value::{self, Versioned},
+    value,
 };
-use crate::{channels::ChannelRow, groups::GroupRow, tokens::TokenRow, users::UserRow};
+use crate::{Versioned, channels::ChannelRow, groups::GroupRow, tokens::TokenRow, users::UserRow};
 
 /// How long an answer may take: there is another way to what is asked.
 const ANSWER_MAX: Duration = Duration::from_millis(250);

@@ -1,6 +1,7 @@
 //! Projectors and readers at a real Redis server.
 
 mod answers;
+mod lookups;
 
 use std::{sync::Arc, time::Duration};
 

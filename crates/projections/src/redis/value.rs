@@ -1,16 +1,6 @@
 //! Values with a mark: whoever writes at the server without the master key writes nothing that is believed.
 
 use eventlog::Sealer;
-use serde::{Deserialize, Serialize};
-
-/// A row as it stands there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versioned<T> {
-    /// The version of its stream that last changed it.
-    pub version: u64,
-    /// The row.
-    pub row: T,
-}
 
 /// A value at its place, and up to which position of the `control` log it holds at least.
 #[derive(Clone, Copy)]

@@ -44,6 +44,9 @@ settings! {
     control_url: "none", "for a relay node: where the control nodes are, 1 to 16 addresses such as `https://control.example:3000`, with commas between them";
     join_token: "none", "for a relay node: what lets it in the first time (`veloera node token`)";
     stale_callers_ms: "60000", "for a relay node: for how long it lets callers in while it hears of no control node";
+    token_cache_entries: "65536", "for a relay node: how many tokens that calls asked for it keeps whole in memory, 1 to 10000000. Of every other it knows there that it exists, and reads the rest from its disk ([cluster](cluster.md#what-a-relay-node-knows-of-tokens))";
+    token_cache_ttl_ms: "600000", "for how long, where nothing changes it before";
+    token_cache_policy: "`tiny_lfu`", "which of them goes when there is no room: `tiny_lfu` one that is seldom asked for, `lru` the one that was not asked for longest";
     listen: "`127.0.0.1:3000`", "address and port; `--listen`";
     data_dir: "`data`", "the database, the journal, the master key; `--data-dir`. One directory serves one process";
     nats_url: "none", "a NATS server with JetStream, 2.9.10 or newer, that carries what happens to relay nodes: `nats://user:password@host:4222`, several with commas between them. Without it relay nodes ask control nodes alone";

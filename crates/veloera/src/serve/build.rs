@@ -11,7 +11,7 @@ use eventlog::{
     passage::PassageObserver,
 };
 use ledger::{Bank, BankOptions, ChargeObserver, Unheard};
-use projections::{Calls, Directory, redis::RedisProjector};
+use projections::{Calls, Directory, lookup::TokenLookup, redis::RedisProjector};
 use relay::{ChannelKeeper, Observer, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
@@ -97,6 +97,7 @@ impl Parts {
         let history = History { log, calls, bus, models: self.models.clone() };
         let client = ClientEdge {
             directory: Arc::clone(&self.directory),
+            tokens: TokenLookup::new(Arc::clone(&self.directory), Vec::new()),
             freshness: Arc::new(WithTheLog),
             relay: Arc::clone(&self.relay),
             ids: Arc::new(Machine),
@@ -111,6 +112,7 @@ impl Parts {
             metrics: Metrics::new(Box::new(NodeMetrics {
                 node,
                 directory: Arc::clone(&self.directory),
+                tokens: None,
                 relay: Arc::clone(&self.relay),
                 history: Some(history),
                 freshness: None,

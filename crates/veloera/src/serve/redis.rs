@@ -1,11 +1,11 @@
-//! Keeps the read models at a Redis server, where there is one.
+//! The read models at a Redis server, where there is one: kept up by whoever has the database, read by whoever has not.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use cluster::redis;
-use eventlog::{EventLog, passage::PassageObserver};
-use projections::redis::RedisProjector;
+use eventlog::{EventLog, Sealer, passage::PassageObserver};
+use projections::redis::{RedisProjector, RedisReader};
 use tokio::runtime::Handle;
 
 use super::work::Work;
@@ -28,4 +28,11 @@ pub(super) fn project(
     let projector = Arc::new(projector.observed_by(observer));
     work.follow(on, Arc::clone(&projector).follow(log.clone()));
     Ok(Some(projector))
+}
+
+/// Over a connection of its own as well: whoever looks a token up waits for it.
+pub(super) fn reader(config: &Config, sealer: Sealer) -> anyhow::Result<Option<RedisReader>> {
+    let Some(RedisUrl(url)) = &config.redis_url else { return Ok(None) };
+    let client = redis::connect(url).context("redis_url")?;
+    Ok(Some(RedisReader::new(client, sealer)))
 }

@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use api::{ClientEdge, EdgeLimits, Metrics};
 use cluster::{
-    Control, ControlError, ControlOptions, ControlUrls, Follower, Freshness, Identity, RemoteLedger, Replica,
-    Shelf, StalenessBounds,
+    Control, ControlError, ControlOptions, ControlSource, ControlUrls, Follower, Freshness, Identity,
+    RemoteLedger, Replica, Shelf, StalenessBounds,
 };
 use domain::Log;
 use eventlog::{Sealer, bus::Bus, passage::PassageObserver};
 use ledger::Unheard;
-use projections::Directory;
+use projections::{
+    Directory,
+    lookup::{TokenLookup, TokenTier},
+};
 use relay::Relay;
 use tokio::{
     runtime::Handle,
@@ -20,6 +23,7 @@ use tokio::{
 
 use super::{
     build::{count_together, nats, ports, providers, relay_config},
+    redis,
     work::Work,
 };
 use crate::{
@@ -29,7 +33,7 @@ use crate::{
     health::RemoteHealth,
     keeper::Keeper,
     metrics::NodeMetrics,
-    ports::{Heard, ReadModels},
+    ports::{ControlTokens, Heard, ReadModels},
     replica::DirectoryReplica,
     telemetry::Telemetry,
 };
@@ -61,7 +65,8 @@ impl RemoteParts {
         let providers = Arc::new(providers(config)?);
         let nodes = control_nodes(urls, data_dir, sealer.clone())?;
         let shelf = Arc::new(Shelf::new(data_dir.path(), &sealer, boot_id(), Arc::new(Machine)));
-        let directory = known(config, &nodes, &shelf).await?;
+        let source = ControlSource::new(nodes.clone(), Arc::clone(&shelf));
+        let directory = known(config, &nodes, &source, &shelf).await?;
         let reached = shelf.reached(directory.place()).unwrap_or_else(|error| {
             tracing::warn!(%error, "how old that is what this node knows cannot be told");
             None
@@ -74,7 +79,7 @@ impl RemoteParts {
         let port = Arc::new(RemoteLedger::new(nodes.clone()));
         let work = Work::begin(config, data_dir, port, Unheard::GoesOn, ledger).await?;
         let follower = Follower::new(
-            Arc::new(nodes.clone()),
+            Arc::new(source),
             Arc::clone(&replica),
             Arc::clone(&freshness),
             Arc::new(Machine),
@@ -91,11 +96,12 @@ impl RemoteParts {
         work.follow(control, Arc::clone(&shelf).keep(Arc::clone(&replica), Arc::clone(&freshness)));
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer.clone());
         let (keeper, reports) = Keeper::new();
+        let tokens = tokens(config, &directory, nodes.clone(), sealer.clone())?;
         work.follow(control, reports.tell(nodes));
         let ports = ports(&work, models, Arc::new(keeper), telemetry);
         let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
         count_together(config, &relay, sealer, &work, control)?;
-        let edge = edge(config, &work, directory, relay, &freshness, telemetry);
+        let edge = edge(config, &work, (directory, tokens), relay, &freshness, telemetry);
         Ok(Self { work, edge, shelf, replica, freshness })
     }
 
@@ -110,7 +116,7 @@ impl RemoteParts {
 fn edge(
     config: &Config,
     work: &Work,
-    directory: Arc<Directory>,
+    (directory, tokens): (Arc<Directory>, Arc<TokenLookup>),
     relay: Arc<Relay>,
     freshness: &Arc<Freshness>,
     telemetry: &Telemetry,
@@ -126,12 +132,14 @@ fn edge(
         metrics: Metrics::new(Box::new(NodeMetrics {
             node: Arc::clone(node),
             directory: Arc::clone(&directory),
+            tokens: Some(Arc::clone(&tokens)),
             relay: Arc::clone(&relay),
             history: None,
             freshness: Some(freshness),
             meter: Arc::clone(&telemetry.meter),
         })),
         directory,
+        tokens,
         relay,
         ids: Arc::new(Machine),
         clock: Arc::new(Machine),
@@ -151,10 +159,27 @@ fn bounds(config: &Config) -> StalenessBounds {
     StalenessBounds { callers_ms: config.stale_callers_ms, ..StalenessBounds::default() }
 }
 
+/// Finds tokens in memory and on disk, then at the Redis server where there is one, then at the control nodes.
+fn tokens(
+    config: &Config,
+    directory: &Arc<Directory>,
+    nodes: Control,
+    sealer: Sealer,
+) -> anyhow::Result<Arc<TokenLookup>> {
+    let redis = redis::reader(config, sealer)?.map(|reader| Box::new(reader) as Box<dyn TokenTier>);
+    let control = Box::new(ControlTokens(nodes)) as Box<dyn TokenTier>;
+    Ok(TokenLookup::new(Arc::clone(directory), redis.into_iter().chain([control]).collect()))
+}
+
 /// What the process before this one wrote down; at the first start, what the control nodes say.
-async fn known(config: &Config, nodes: &Control, shelf: &Shelf) -> anyhow::Result<Arc<Directory>> {
+async fn known(
+    config: &Config,
+    nodes: &Control,
+    source: &ControlSource,
+    shelf: &Shelf,
+) -> anyhow::Result<Arc<Directory>> {
     match shelf.snapshot() {
-        Ok(Some(snapshot)) => match Directory::restore_from(snapshot) {
+        Ok(Some(snapshot)) => match Directory::restore(snapshot, config.token_cache) {
             Ok(directory) => return Ok(directory),
             Err(error) => tracing::warn!(%error, "what was written down is of no use: it is fetched anew"),
         },
@@ -165,10 +190,10 @@ async fn known(config: &Config, nodes: &Control, shelf: &Shelf) -> anyhow::Resul
         let name = host_name();
         answered(|| nodes.enrol(token, &name)).await.context("this node cannot join")?;
     }
-    let snapshot = answered(|| nodes.snapshot()).await;
+    let snapshot = answered(|| source.fetch()).await;
     let snapshot =
         snapshot.context("a control node does not let this one in; it joins with VELOERA_JOIN_TOKEN")?;
-    Ok(Directory::restore(&snapshot)?)
+    Ok(Directory::restore(snapshot, config.token_cache)?)
 }
 
 /// Asks until somebody answers: there is nothing else to do yet.

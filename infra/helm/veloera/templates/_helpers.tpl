@@ -53,9 +53,9 @@ containers:
       {{- end }}
       {{- if eq .role "relay" }}
       - { name: VELOERA_CONTROL_URL, value: "http://{{ .root.Release.Name }}-control:3000" }
+      {{- end }}
       - name: VELOERA_REDIS_URL
         valueFrom: { secretKeyRef: { name: {{ .root.Values.secretName }}, key: VELOERA_REDIS_URL, optional: true } }
-      {{- end }}
     volumeMounts:
       - { name: data, mountPath: /data }
     startupProbe:

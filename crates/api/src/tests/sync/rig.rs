@@ -26,6 +26,7 @@ pub(super) enum Line {
     ChangesBody,
     ChangesStatus,
     DropsMark,
+    CutsShort,
     /// Each answer is the one before it.
     AnswersBefore,
 }
@@ -136,6 +137,7 @@ impl Between {
             Line::Good => {}
             Line::ChangesBody => body = [body.as_ref(), b" "].concat().into(),
             Line::ChangesStatus => head.status = StatusCode::ACCEPTED,
+            Line::CutsShort => drop(body.split_off(body.len() / 2)),
             Line::DropsMark => drop(head.headers.remove("veloera-mark")),
             Line::AnswersBefore => {
                 // Marked, and for another request.

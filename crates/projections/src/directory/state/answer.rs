@@ -11,8 +11,8 @@ use domain::{
 };
 
 use super::{
-    super::{Moment, snapshot::Shared, token::ByKey},
-    State, TokenEntry,
+    super::{Moment, snapshot::Shared, tokens::Tokens},
+    State,
 };
 use crate::{budgets::BudgetRow, channels::ChannelRow, nodes::NodeRow, sessions::SessionRow, users::UserRow};
 
@@ -28,17 +28,13 @@ impl State {
         }
         Shared {
             channels: all(&self.channels),
-            tokens: all(&self.tokens),
+            tokens: self.tokens.shared(),
             users: all(&self.users),
             budgets: all(&self.budgets),
             groups: all(&self.groups),
             prices: all(&self.prices),
             settings: all(&self.settings),
         }
-    }
-
-    pub(in super::super) fn token(&self, sha256: &[u8; 32]) -> Option<Arc<TokenEntry>> {
-        self.by_key.get(sha256).map(ByKey::entry)
     }
 
     pub(in super::super) fn user(&self, id: UserId) -> Option<Arc<UserRow>> {
@@ -83,7 +79,11 @@ impl State {
 
     pub(in super::super) fn members(&self, group: &GroupName) -> usize {
         let users = self.users.values().filter(|row| row.group == *group).count();
-        let tokens = self.tokens.values().filter(|row| row.rules().group.as_ref() == Some(group)).count();
+        let tokens = match &self.tokens {
+            Tokens::Held(tokens) => tokens.members(group),
+            // Asked where groups are made, and that is where the database is.
+            Tokens::Indexed(_) => 0,
+        };
         users + tokens
     }
 

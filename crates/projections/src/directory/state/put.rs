@@ -7,20 +7,15 @@ use eventlog::{LogSnapshot, StoreError};
 use uuid::Uuid;
 
 use super::{
-    super::token::{ByKey, TokenEntry, sha256},
+    super::{
+        token::sha256,
+        tokens::{Held, Tokens},
+    },
     Extent, State,
 };
 use crate::{
-    budgets::BudgetRow,
-    channels::ChannelRow,
-    groups::GroupRow,
-    journal_owners::JournalOwnerRow,
-    model,
-    nodes::NodeRow,
-    prices::PriceRow,
-    sessions::SessionRow,
-    settings::SettingsRow,
-    tokens::{TokenRow, TokenState},
+    budgets::BudgetRow, channels::ChannelRow, groups::GroupRow, journal_owners::JournalOwnerRow, model,
+    nodes::NodeRow, prices::PriceRow, sessions::SessionRow, settings::SettingsRow, tokens::TokenRow,
     users::UserRow,
 };
 
@@ -34,40 +29,30 @@ impl State {
         let (position, log_id) = (snapshot.heads().await?.control, snapshot.log_id(Log::Control));
         let mut state = Self::new(Extent::Whole, log_id, position);
         let connection = snapshot.connection();
-        model::each(connection, |row: ChannelRow| state.put_channel(row)).await?;
-        model::each(connection, |row: TokenRow| state.put_token(&row)).await?;
-        model::each(connection, |row: UserRow| state.put_user(row)).await?;
-        model::each(connection, |row: BudgetRow| state.put_budget(row)).await?;
-        model::each(connection, |row: SessionRow| state.put_session(row)).await?;
-        model::each(connection, |row: NodeRow| {
-            state.nodes.insert(row.node_id, Arc::new(row));
+        model::each(connection, |stored| state.put_channel(stored.row)).await?;
+        let mut tokens = Held::default();
+        model::each::<TokenRow>(connection, |stored| tokens.put(stored.version, &stored.row)).await?;
+        state.tokens = Tokens::Held(tokens);
+        model::each(connection, |stored| state.put_user(stored.row)).await?;
+        model::each(connection, |stored| state.put_budget(stored.row)).await?;
+        model::each(connection, |stored| state.put_session(stored.row)).await?;
+        model::each::<NodeRow>(connection, |stored| {
+            state.nodes.insert(stored.row.node_id, Arc::new(stored.row));
         })
         .await?;
-        model::each(connection, |row: JournalOwnerRow| {
-            state.journal_owners.insert(row.journal_id, Arc::new(row));
+        model::each::<JournalOwnerRow>(connection, |stored| {
+            state.journal_owners.insert(stored.row.journal_id, Arc::new(stored.row));
         })
         .await?;
-        model::each(connection, |row: GroupRow| state.put_group(row)).await?;
-        model::each(connection, |row: PriceRow| state.put_price(row)).await?;
-        model::each(connection, |row: SettingsRow| state.put_settings(row)).await?;
+        model::each(connection, |stored| state.put_group(stored.row)).await?;
+        model::each(connection, |stored| state.put_price(stored.row)).await?;
+        model::each(connection, |stored| state.put_settings(stored.row)).await?;
         state.list_channels();
         Ok(state)
     }
 
     pub(in super::super) fn put_channel(&mut self, row: ChannelRow) {
         self.channels.insert(row.channel_id, Arc::new(row));
-    }
-
-    /// Nothing brings a revoked token back: it need not be remembered.
-    pub(in super::super) fn put_token(&mut self, row: &TokenRow) {
-        if row.state == TokenState::Revoked {
-            return;
-        }
-        let entry = Arc::new(TokenEntry::from(row));
-        if let Some(by_key) = ByKey::of(&entry) {
-            self.by_key.replace(by_key);
-        }
-        self.tokens.insert(row.token_id, entry);
     }
 
     pub(in super::super) fn put_user(&mut self, row: UserRow) {

@@ -7,7 +7,11 @@ use domain::{
 use eventlog::{PAGE_MAX, StoreError};
 use uuid::Uuid;
 
-use super::{super::snapshot::RestoreError, Directory};
+use super::{
+    super::snapshot::RestoreError,
+    files::{file, needed, restored},
+    token,
+};
 use crate::fixtures::{House, create_channel, create_user, hashed, issue_token, user_id};
 
 /// A channel, a user with everything that can be theirs, and a token.
@@ -31,15 +35,14 @@ async fn furnished() -> House {
 #[tokio::test]
 async fn what_is_of_a_person_is_handed_to_nobody_and_kept_by_no_copy() {
     let house = furnished().await;
-    let (place, text) = house.loaded().await.snapshot().unwrap();
+    let loaded = house.loaded().await;
     let empty = format!(
-        "{{\"format\":1,\"log_id\":\"{}\",\"position\":0}}\n{{\"end\":{{\"rows\":0}}}}\n",
-        place.log_id
+        "{{\"format\":2,\"log_id\":\"{}\",\"position\":0,\"tokens\":0}}\n{{\"end\":{{\"rows\":0}}}}\n",
+        loaded.place().log_id
     );
-    let copy = Directory::restore(empty.as_bytes()).unwrap();
+    let copy = restored(empty.as_bytes()).unwrap();
     copy.take(&house.log.reader().read(Log::Control, 0, PAGE_MAX).await.unwrap()).unwrap();
-    for (whose, text) in [("the first's", text.clone()), ("the copy's", copy.snapshot().unwrap().1)] {
-        let text = String::from_utf8(text).unwrap();
+    for (whose, text) in [("the first's", needed(&loaded)), ("the copy's", needed(&copy))] {
         for secret in ["the-claim", "the-login", "the-name", "the-password", "b7b7b7"] {
             assert!(!text.contains(secret), "{secret} is in {whose} snapshot");
         }
@@ -53,15 +56,15 @@ async fn what_is_of_a_person_is_handed_to_nobody_and_kept_by_no_copy() {
 #[tokio::test]
 async fn a_snapshot_that_breaks_off_anywhere_is_none() {
     let house = furnished().await;
-    let (_, text) = house.loaded().await.snapshot().unwrap();
+    let text = needed(&house.loaded().await).into_bytes();
     for end in 0..text.len() - 1 {
-        assert!(Directory::restore(&text[..end]).is_err(), "{end} of {} bytes", text.len());
+        assert!(restored(&text[..end]).is_err(), "{end} of {} bytes", text.len());
     }
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     for left_out in 1..lines.len() {
         let mut less = lines.clone();
         less.remove(left_out);
-        let broken = Directory::restore(&less.concat()).err().unwrap();
+        let broken = restored(&less.concat()).err().unwrap();
         assert!(matches!(broken, RestoreError::BreaksOff(_)), "without line {left_out}: {broken}");
     }
 }
@@ -70,17 +73,17 @@ async fn a_snapshot_that_breaks_off_anywhere_is_none() {
 async fn a_snapshot_of_another_form_is_refused_and_what_is_known_stays() {
     let house = furnished().await;
     let directory = house.loaded().await;
-    let (place, text) = directory.snapshot().unwrap();
-    let newer = String::from_utf8(text).unwrap().replacen("\"format\":1", "\"format\":2", 1);
-    assert!(matches!(directory.rebuild(newer.as_bytes()), Err(RestoreError::Format(2))));
+    let place = directory.place();
+    let newer = needed(&directory).replacen("\"format\":2", "\"format\":3", 1);
+    assert!(matches!(directory.rebuild(file(newer.as_bytes())), Err(RestoreError::Format(3))));
     assert_eq!(directory.place(), place);
-    assert!(directory.token(&[0xa1; 32]).is_some());
+    assert!(token(&directory, 0xa1).await.is_some());
 }
 
 #[tokio::test]
 async fn what_calls_lean_on_and_is_too_new_ends_it_there_and_what_is_of_no_known_kind_is_left_out() {
     let house = furnished().await;
-    let copy = Directory::restore(&house.loaded().await.snapshot().unwrap().1).unwrap();
+    let copy = restored(needed(&house.loaded().await).as_bytes()).unwrap();
     let at = copy.position();
     let mut events = house.log.reader().read(Log::Control, 0, 3).await.unwrap();
     for (event, position) in events.iter_mut().zip(at + 1..) {
