@@ -1,6 +1,6 @@
 //! What there is to read and write, counted without a tokenizer.
 
-use crate::json::{self, Kind};
+use crate::json::{self, Kind, valid};
 
 /// What a model gets to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Tally {
     pub(crate) fn message(&mut self, message: &str) {
         // Some providers say the same thoughts under both names.
         let mut thought_bytes = 0;
-        let read = json::fields(message, |name, value| match name {
+        let read = valid::fields(message, |name, value| match name {
             "role" | "tool_call_id" | "id" | "cache_control" => {}
             _ if json::kind(value) == Kind::Null => {}
             "content" => self.content(value),
@@ -77,7 +77,7 @@ impl Tally {
 
     fn part(&mut self, part: &str) {
         let (mut kind, mut bytes) = (None, 0);
-        let read = json::fields(part, |name, value| match name {
+        let read = valid::fields(part, |name, value| match name {
             "type" => kind = json::text(value),
             "text" | "refusal" => bytes += text_bytes(value),
             _ => {}
@@ -91,7 +91,7 @@ impl Tally {
     }
 
     fn tool_call(&mut self, call: &str) {
-        let read = json::fields(call, |name, value| match name {
+        let read = valid::fields(call, |name, value| match name {
             "function" | "custom" => self.function(value),
             _ => {}
         });
@@ -99,7 +99,7 @@ impl Tally {
     }
 
     fn function(&mut self, function: &str) {
-        let read = json::fields(function, |name, value| match name {
+        let read = valid::fields(function, |name, value| match name {
             "name" | "arguments" | "input" => self.text(value),
             _ => {}
         });
@@ -107,7 +107,7 @@ impl Tally {
     }
 
     fn each(&mut self, array: &str, count: fn(&mut Self, &str)) {
-        let read = json::elements(array, |element| count(self, element));
+        let read = valid::elements(array, |element| count(self, element));
         self.is_strange |= read.is_err();
     }
 

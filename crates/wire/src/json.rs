@@ -1,5 +1,7 @@
 //! JSON read in place: an object's members and an array's elements as slices of the text they stand in.
 
+pub(crate) mod valid;
+
 use std::{borrow::Cow, fmt};
 
 use memchr::memchr2;

@@ -6,7 +6,8 @@ mod tests;
 use bytes::Bytes;
 
 use crate::{
-    Request, RequestError, json,
+    Request, RequestError,
+    json::{self, valid},
     openai_chat::{Answer, AnswerError, object, read_usage},
     request::{Form, Says},
 };
@@ -47,6 +48,6 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, AnswerError> {
     })
     .map_err(|_| AnswerError::Json)?;
     let mut count = 0;
-    json::elements(data.ok_or(AnswerError::NoData)?, |_| count += 1).map_err(|_| AnswerError::NoData)?;
+    valid::elements(data.ok_or(AnswerError::NoData)?, |_| count += 1).map_err(|_| AnswerError::NoData)?;
     Ok(Answer { usage, text_bytes: 0, is_empty: count == 0 })
 }

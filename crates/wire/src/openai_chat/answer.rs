@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{
     Usage,
     input::Tally,
-    json::{self, Kind},
+    json::{self, Kind, valid},
     usage::tokens,
 };
 
@@ -50,7 +50,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, AnswerError> {
         _ => {}
     })
     .map_err(|_| AnswerError::Json)?;
-    json::elements(choices.ok_or(AnswerError::NoChoices)?, |choice| read_message(choice, &mut tally))
+    valid::elements(choices.ok_or(AnswerError::NoChoices)?, |choice| read_message(choice, &mut tally))
         .map_err(|_| AnswerError::NoChoices)?;
     let is_empty = tally.text_bytes == 0 && tally.images == 0 && !tally.is_opaque;
     Ok(Answer { usage, text_bytes: tally.text_bytes, is_empty })
@@ -73,7 +73,7 @@ pub(crate) fn read_usage(raw: &str) -> Option<Usage> {
         return None;
     }
     let (mut usage, mut is_told) = (Usage::default(), false);
-    json::fields(raw, |name, value| match name {
+    valid::fields(raw, |name, value| match name {
         "prompt_tokens" => is_told |= set(&mut usage.input_tokens, value),
         "completion_tokens" => is_told |= set(&mut usage.output_tokens, value),
         "prompt_tokens_details" => each(value, |name, value| match name {
@@ -102,14 +102,14 @@ fn set(count: &mut u64, value: &str) -> bool {
 /// Details of another kind than an object say nothing.
 fn each(details: &str, mut take: impl FnMut(&str, &str) -> bool) {
     if json::kind(details) == Kind::Object {
-        json::fields(details, |name, value| _ = take(name, value)).unwrap_or_default();
+        valid::fields(details, |name, value| _ = take(name, value)).unwrap_or_default();
     }
 }
 
 /// A choice without a message says nothing; what it lacks is the client's to miss.
 fn read_message(choice: &str, tally: &mut Tally) {
     if json::kind(choice) == Kind::Object {
-        json::fields(choice, |name, value| match name {
+        valid::fields(choice, |name, value| match name {
             "message" => tally.message(value),
             "text" => tally.text(value),
             _ => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     CHOICES_MAX, MODEL_BYTES_MAX,
-    json::{self, Kind},
+    json::{self, Kind, valid},
 };
 
 /// The longest id and the longest reason, in bytes: what is longer is left out.
@@ -32,7 +32,7 @@ impl Nature {
             "id" if self.id.is_none() => self.id = short(value, TEXT_BYTES_MAX),
             "model" if self.model.is_none() => self.model = short(value, MODEL_BYTES_MAX),
             "choices" if json::kind(value) == Kind::Array => {
-                json::elements(value, |choice| self.learn_choice(choice)).unwrap_or_default();
+                valid::elements(value, |choice| self.learn_choice(choice)).unwrap_or_default();
             }
             _ => {}
         })
@@ -54,7 +54,7 @@ impl Nature {
             return;
         }
         let (mut index, mut reason) = (0, None);
-        json::fields(choice, |name, value| match name {
+        valid::fields(choice, |name, value| match name {
             "index" => index = value.parse::<u32>().unwrap_or_default(),
             "finish_reason" => reason = short(value, TEXT_BYTES_MAX),
             _ => {}

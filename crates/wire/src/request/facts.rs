@@ -3,7 +3,7 @@
 use super::{CHOICES_MAX, Form, MODEL_BYTES_MAX, RequestError, Says, prompt};
 use crate::{
     input::Tally,
-    json::{self, Kind},
+    json::{self, Kind, valid},
     splice::Member,
 };
 
@@ -139,7 +139,7 @@ impl Facts {
     }
 
     fn messages(&mut self, value: &str) -> Option<()> {
-        json::elements(value, |message| {
+        valid::elements(value, |message| {
             self.tally.messages += 1;
             self.tally.message(message);
         })
@@ -196,7 +196,7 @@ fn number(param: &'static str, value: &str) -> Result<u64, RequestError> {
 
 fn asks_for_usage(options: &str) -> Result<bool, RequestError> {
     let mut found = Vec::new();
-    json::fields(options, |name, value| {
+    valid::fields(options, |name, value| {
         if folds_to(name, "include_usage") {
             found.push((name == "include_usage", value));
         }

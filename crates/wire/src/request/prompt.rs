@@ -3,7 +3,7 @@
 use super::INPUTS_MAX;
 use crate::{
     input::Tally,
-    json::{self, Kind},
+    json::{self, Kind, valid},
 };
 
 /// What a list holds; a list of two kinds of things is none.
@@ -33,7 +33,7 @@ pub(super) fn count(value: &str, tally: &mut Tally) -> Option<u64> {
 /// What a list holds, and how many; nothing where it is empty or mixed.
 fn list(array: &str, tally: &mut Tally) -> Option<(Held, u64)> {
     let (mut held, mut count, mut is_mixed) = (None, 0_u64, false);
-    json::elements(array, |element| {
+    valid::elements(array, |element| {
         count += 1;
         let this = element_of(element, tally);
         is_mixed |= this.is_none() || held.is_some_and(|held| Some(held) != this);
@@ -61,7 +61,7 @@ fn element_of(element: &str, tally: &mut Tally) -> Option<Held> {
 
 fn list_of_tokens(array: &str, tally: &mut Tally) -> Option<u64> {
     let (mut count, mut is_good) = (0, true);
-    json::elements(array, |token| {
+    valid::elements(array, |token| {
         count += 1;
         is_good &= token.parse::<u64>().is_ok();
     })

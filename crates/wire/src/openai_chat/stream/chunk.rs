@@ -4,7 +4,7 @@ use super::StreamError;
 use crate::{
     Usage,
     input::Tally,
-    json::{self, Kind},
+    json::{self, Kind, valid},
     openai_chat::{AnswerError, answer::read_usage, error::read_failure},
 };
 
@@ -47,8 +47,7 @@ impl Chunk {
             self.choices += 1;
             self.choice(choice);
         };
-        // The array was skipped over without a fault before; there is none in it now.
-        json::elements(choices, read).unwrap_or_default();
+        valid::elements(choices, read).unwrap_or_default();
     }
 
     fn choice(&mut self, choice: &str) {
@@ -56,7 +55,7 @@ impl Chunk {
             return;
         }
         let (mut index, mut is_finished) = (0, false);
-        json::fields(choice, |name, value| match name {
+        valid::fields(choice, |name, value| match name {
             "index" => index = value.parse::<u32>().unwrap_or_default(),
             "finish_reason" => is_finished = json::kind(value) != Kind::Null,
             "delta" | "message" if json::kind(value) == Kind::Object => self.tally.message(value),
