@@ -151,7 +151,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_no_json_after_all_ends_the_walk_and_nothing_else(text in r#"[\[{]?.{0,12}"#) {
+        fn what_is_no_json_after_all_ends_the_walk_and_nothing_else(text in r"[\[{]?.{0,12}") {
             let _ = fields(&text, |_, _| {});
             let _ = elements(&text, |_| {});
         }
