@@ -57,6 +57,15 @@ pub enum Record {
         /// Which call.
         call: CallPart,
     },
+    /// Quota was granted. A process that starts again under the same boot goes on with it while the ledger is away.
+    Granted {
+        /// Whose quota.
+        account_id: AccountId,
+        /// Which lease, and how much; `None` where nothing limits the account.
+        lease: Option<(LeaseId, Nanos)>,
+        /// Until when it may be spent, by this boot's clock, in milliseconds.
+        until_ms: u64,
+    },
     /// A part of a lease that no call needs.
     Release {
         /// Whose quota.
@@ -107,8 +116,8 @@ impl Record {
             [0x81, head @ 0xa0..=0xbf, rest @ ..] => rest.get(..usize::from(head & 0x1f)),
             _ => None,
         };
-        let of_the_node: [&[u8]; 7] =
-            [b"Started", b"Reserve", b"Sent", b"AttemptEnded", b"Progress", b"Extend", b"Void"];
+        let of_the_node: [&[u8]; 8] =
+            [b"Started", b"Granted", b"Reserve", b"Sent", b"AttemptEnded", b"Progress", b"Extend", b"Void"];
         name.is_some_and(|name| of_the_node.contains(&name))
     }
 
@@ -160,6 +169,7 @@ mod tests {
             (Record::Reserve(Box::new(crate::fixtures::settlement(25).facts)), true),
             (Record::Progress { call, output_tokens: 1 }, true),
             (Record::Void { call }, true),
+            (Record::Granted { account_id, lease: Some((lease_id, domain::Nanos::ZERO)), until_ms: 1 }, true),
         ] {
             assert_eq!(Record::is_of_the_node(&record.encode().unwrap()), is_of_the_node, "{record:?}");
         }

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{AccountId, account::AttemptOutcome};
+use domain::{AccountId, LeaseId, Nanos, account::AttemptOutcome};
 
 use self::{call::OpenCall, purse::Purse};
 pub use self::{
@@ -43,10 +43,7 @@ impl NodeState {
         match input {
             Input::Reserve { facts, amount, floor, now_ms } => self.reserve(*facts, amount, floor, now_ms),
             Input::Granted { grants, asked_ms } => {
-                for grant in grants {
-                    self.granted(grant, asked_ms);
-                }
-                Ok(Output { records: Vec::new(), reply: Reply::Done })
+                Ok(done(grants.into_iter().map(|grant| self.granted(grant, asked_ms)).collect()))
             }
             Input::Sent { call, attempt } => {
                 self.open(call)?.sent(attempt.clone());
@@ -109,19 +106,34 @@ impl NodeState {
         self.calls.get_mut(&call).ok_or(StepError::NotOpen(call))
     }
 
-    fn granted(&mut self, grant: Grant, asked_ms: u64) {
-        match grant {
+    fn granted(&mut self, grant: Grant, asked_ms: u64) -> Record {
+        let (account_id, lease, usable_ms) = match grant {
             Grant::Leased { account_id, lease_id, amount, usable_ms } => {
-                let purse = self.purses.entry(account_id).or_default();
-                purse.add(lease_id, amount, asked_ms.saturating_add(usable_ms), asked_ms);
+                (account_id, Some((lease_id, amount)), usable_ms)
             }
-            Grant::Unlimited { account_id, usable_ms } => {
-                self.purses
-                    .entry(account_id)
-                    .or_default()
-                    .unlimited_until(asked_ms.saturating_add(usable_ms));
-            }
+            Grant::Unlimited { account_id, usable_ms } => (account_id, None, usable_ms),
+        };
+        let until_ms = asked_ms.saturating_add(usable_ms);
+        self.lend(account_id, lease, until_ms, asked_ms);
+        Record::Granted { account_id, lease, until_ms }
+    }
+
+    fn lend(&mut self, account_id: AccountId, lease: Option<(LeaseId, Nanos)>, until_ms: u64, now_ms: u64) {
+        let purse = self.purses.entry(account_id).or_default();
+        match lease {
+            Some((lease_id, amount)) => purse.add(lease_id, amount, until_ms, now_ms),
+            None => purse.unlimited_until(until_ms),
         }
+    }
+
+    /// Whether there is quota that no call needs.
+    pub(crate) fn has_idle(&self, now_ms: u64) -> bool {
+        self.purses.values().any(|purse| purse.has_idle(now_ms))
+    }
+
+    /// Whether it may still be spent or given back here.
+    pub fn holds(&self, account_id: AccountId, lease_id: LeaseId) -> bool {
+        self.purses.get(&account_id).is_some_and(|purse| purse.holds(lease_id))
     }
 
     fn recall(&mut self, accounts: &[AccountId]) -> Vec<Record> {

@@ -98,6 +98,7 @@ const HAPPENS: [&str; 36] = [
     "a reopened account",
     "a repeat",
     "a start cut short",
+    "a start on old leases",
     "a tail lost",
     "a torn record",
     "an answer lost",

@@ -97,6 +97,33 @@ async fn a_relay_node_starts_alone_knows_its_callers_and_brings_its_journal_home
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_node_that_is_started_again_with_everything_down_goes_on_with_the_quota_that_it_has() {
+    let mut cluster = Cluster::start(1, patient(), short).await;
+    let token = cluster.world.token("known", Some(1_000_000_000)).await;
+    let client = cluster.world.client(&token.key);
+    // Often enough to be granted more than the call at hand needs.
+    for nth in 0..6 {
+        assert_eq!(client.chat(&chat(MODEL, &format!("before {nth}"))).await.unwrap().status, 200);
+    }
+    cluster.world.veloera.kill();
+    cluster.world.carrier().terminate();
+    assert!(cluster.world.carrier_mut().ended().await.success());
+    for life in ["after an ordered end", "after a death"] {
+        cluster.world.carrier_mut().restart().await;
+        let client = cluster.world.client(&token.key);
+        let answer = client.chat(&chat(MODEL, life)).await.unwrap();
+        assert_eq!(answer.status, 200, "{life}: {answer:?}");
+        assert_eq!(cluster.world.client("sk-nobody").chat(&chat(MODEL, life)).await.unwrap().status, 401);
+        cluster.world.carrier_mut().kill();
+    }
+    cluster.world.veloera.restart().await;
+    cluster.world.carrier_mut().restart().await;
+    answers_again(&cluster.world.client(&token.key)).await;
+    everything_billed_is_charged(&cluster).await;
+    cluster.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_node_that_hears_nothing_lets_nobody_in_after_a_while_and_everybody_once_it_hears() {
     let mut cluster = Cluster::start(1, Launch::default().set("STALE_CALLERS_MS", 5_000), short).await;
     let client = cluster.world.api();

@@ -190,7 +190,8 @@ impl Batch {
             | Record::AttemptEnded { .. }
             | Record::Progress { .. }
             | Record::Extend { .. }
-            | Record::Void { .. } => Ok(()),
+            | Record::Void { .. }
+            | Record::Granted { .. } => Ok(()),
         }
     }
 

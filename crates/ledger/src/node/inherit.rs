@@ -1,4 +1,5 @@
-//! The leases of the process before this one: nobody spends them, and nobody but this node gives them back.
+//! The leases of the process before this one: nobody but this node gives them back. It spends them where it starts while
+//! the ledger is away: as if that process had not died, for all that it did with them stands in the journal.
 
 use std::sync::atomic::Ordering;
 
@@ -17,7 +18,8 @@ pub enum Unheard {
     /// The node does not open: whoever has the ledger in the same process has no use for one that has none.
     #[default]
     Fails,
-    /// It opens on what its journal knows, and brings that home once the ledger answers. Until then there is no quota.
+    /// It opens on what its journal knows, and brings that home once the ledger answers. Until then it spends what the
+    /// process before it was granted, as long as that may be spent.
     GoesOn,
 }
 
@@ -30,17 +32,34 @@ pub(super) struct Inherited {
     pub(super) into: JournalId,
 }
 
-/// How far the ledger has the journal, or had it when it last said so.
-pub(super) async fn standing(
+/// How far the ledger has the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Heard {
+    /// It says so now.
+    Now(Standing),
+    /// It said so last, and does not answer.
+    Before(Standing),
+}
+
+impl Heard {
+    pub(super) const fn standing(self) -> Standing {
+        match self {
+            Self::Now(standing) | Self::Before(standing) => standing,
+        }
+    }
+}
+
+/// Asks the ledger how far it has the journal.
+pub(super) async fn hear(
     journal: &Journal,
     port: &dyn LedgerPort,
     unheard: Unheard,
-) -> Result<Standing, NodeError> {
+) -> Result<Heard, NodeError> {
     match (port.cursor(journal.id()).await, unheard) {
-        (Ok(known), _) => Ok(known),
+        (Ok(known), _) => Ok(Heard::Now(known)),
         (Err(IngestError::Unavailable(why)), Unheard::GoesOn) => {
             tracing::warn!(journal_id = %journal.id(), why, "the ledger does not answer: this node begins without it");
-            Ok(as_it_was(journal)?)
+            Ok(Heard::Before(as_it_was(journal)?))
         }
         (Err(error), _) => Err(error.into()),
     }
@@ -63,7 +82,10 @@ impl Node {
         // leases back once it hears of that one no more.
         if self.journal_id() == into {
             for (account_id, lease_id) in self.port.open_leases(from).await? {
-                self.inner.lock().write(Record::Close { account_id, lease_id })?;
+                let mut inner = self.inner.lock();
+                if !inner.state.holds(account_id, lease_id) {
+                    inner.write(Record::Close { account_id, lease_id })?;
+                }
             }
         }
         *inherited = None;

@@ -164,8 +164,7 @@ impl Node {
                 grants
             }
         };
-        // A grant is no record: a lease that a dead process held is found at the ledger.
-        let granted = self.inner.lock().state.step(Input::Granted { grants, asked_ms });
+        let granted = self.take(Input::Granted { grants, asked_ms });
         granted.map(drop).map_err(|error| GrantError::Unavailable(error.to_string()))
     }
 

@@ -10,7 +10,7 @@ use super::{
     Node, NodeClock, NodeError, NodeOptions,
     anew::{self, Course, Departure, Unsent},
     durable::Syncer,
-    inherit::{self, Inherited},
+    inherit::{self, Heard, Inherited},
     lend::Lending,
     upload::Place,
     write::Inner,
@@ -19,12 +19,13 @@ use crate::{
     journal::{Journal, JournalError, JournalOptions, Reader},
     port::{LedgerPort, Standing},
     record::Record,
-    step::Replay,
+    step::{NodeState, Replay},
 };
 
 impl Node {
     /// Opens the journal, ends the calls that a dead process left open, brings everything home and gives back the
-    /// leases that it held. Where the ledger knows another journal by this name, a new one begins.
+    /// leases that it held. Where the ledger knows another journal by this name, a new one begins. Where it does not answer,
+    /// and `options` say so, the node goes on with those leases.
     ///
     /// # Errors
     /// When the journal cannot be used, or the ledger does not take it in.
@@ -37,14 +38,19 @@ impl Node {
         let mut replay = Replay::default();
         let mut journal = Journal::open(options.journal(), |_, record| replay.take(record))?;
         let leases_of = journal.id();
-        let known = inherit::standing(&journal, &*port, unheard).await?;
+        let heard = inherit::hear(&journal, &*port, unheard).await?;
+        let known = heard.standing();
         let endings = replay.endings(&options.boot_id, clock.wall());
         let stood = stand(&mut journal, known, &endings, &*clock)?;
         let ingested = if stood.reader.is_some() { known.cursor.seq } else { 0 };
         journal.came_home(ingested, known.log_id);
         let inherited = Inherited { from: leases_of, into: journal.id() };
         let inherited = stood.holds_leases.then_some(inherited);
-        let inner = Arc::new(Mutex::new(Inner::start(journal, options.boot_id, clock.wall())?));
+        let state = match heard {
+            Heard::Before(_) if stood.reader.is_some() => replay.left(&options.boot_id, clock.boot_ms()),
+            _ => NodeState::default(),
+        };
+        let inner = Arc::new(Mutex::new(Inner::start(journal, state, options.boot_id, clock.wall())?));
         let node = Arc::new(Self {
             syncer: Arc::new(Syncer::new(Arc::clone(&inner), options.sync)),
             inner,

@@ -54,10 +54,30 @@ impl Node {
                     }
                 }
                 () = self.hurry.notified() => self.upload_or_report().await,
-                _ = tick.tick() => self.tidy(),
+                _ = tick.tick() => {
+                    self.look_before_giving_back().await;
+                    self.tidy();
+                }
             }
         }
-        if let Err(error) = self.take(Input::Recall { accounts: Vec::new() }) {
+        self.leave().await;
+    }
+
+    /// Where something is about to be given back of which the ledger would not hear, it is kept: calls here may need it
+    /// before the ledger is there again.
+    async fn look_before_giving_back(&self) {
+        let has_idle = self.inner.lock().state.has_idle(self.clock.boot_ms());
+        if has_idle && let Err(error) = self.port.cursor(self.journal_id()).await {
+            self.report_home(&Err(error.into()));
+        }
+    }
+
+    /// Gives everything back. What cannot come home now is left in the journal, for a process that soon takes this one's
+    /// place: it may be needed before the ledger is there.
+    pub(super) async fn leave(&self) {
+        if let Err(error) = self.port.cursor(self.journal_id()).await {
+            tracing::warn!(%error, journal_id = %self.journal_id(), "the ledger does not answer: the leases are not given back");
+        } else if let Err(error) = self.take(Input::Recall { accounts: Vec::new() }) {
             tracing::error!(%error, "the leases were not given back");
         }
         self.upload_or_report().await;

@@ -24,11 +24,15 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Says in the journal that a process has started.
-    pub(super) fn start(mut journal: Journal, boot_id: String, at: TimeStamp) -> Result<Self, JournalError> {
+    /// Says in the journal that a process has started, which spends what `state` holds.
+    pub(super) fn start(
+        mut journal: Journal,
+        state: NodeState,
+        boot_id: String,
+        at: TimeStamp,
+    ) -> Result<Self, JournalError> {
         let started_at = journal.append(&Record::Started { boot_id: boot_id.clone(), at })?;
-        let (state, owed) = (NodeState::default(), VecDeque::new());
-        Ok(Self { state, journal, owed, boot_id, started_at, before: 0 })
+        Ok(Self { state, journal, owed: VecDeque::new(), boot_id, started_at, before: 0 })
     }
 
     /// Counts what was ever written here, also into the journals that this one took the place of.

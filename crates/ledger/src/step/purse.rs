@@ -92,9 +92,47 @@ impl Purse {
         Some(lease.lease_id)
     }
 
+    pub(super) fn has_idle(&self, now_ms: u64) -> bool {
+        self.leases.iter().any(|lease| lease.is_idle(now_ms, self.patience_ms()))
+    }
+
+    pub(super) fn holds(&self, lease_id: LeaseId) -> bool {
+        self.leases.iter().any(|lease| lease.lease_id == lease_id)
+    }
+
+    /// A process before this one set so much aside on a lease.
+    pub(super) fn was_reserved(&mut self, lease_id: LeaseId, amount: Nanos) {
+        if let Some(lease) = self.find(lease_id) {
+            lease.reserved = lease.reserved.plus(amount);
+            lease.calls += 1;
+        }
+    }
+
+    /// It gave so much of a lease back.
+    pub(super) fn was_released(&mut self, lease_id: LeaseId, amount: Nanos) {
+        if let Some(lease) = self.find(lease_id) {
+            lease.amount = lease.amount.minus(amount);
+        }
+    }
+
+    /// It gave back all of it.
+    pub(super) fn was_closed(&mut self, lease_id: LeaseId) {
+        self.leases.retain(|lease| lease.lease_id != lease_id);
+    }
+
+    /// What may still be spent of it is used from now on.
+    pub(super) fn goes_on(&mut self, now_ms: u64) {
+        self.leases.retain(|lease| lease.is_usable(now_ms));
+        self.leases.iter_mut().for_each(|lease| lease.used_ms = now_ms);
+    }
+
+    fn find(&mut self, lease_id: LeaseId) -> Option<&mut HeldLease> {
+        self.leases.iter_mut().find(|lease| lease.lease_id == lease_id)
+    }
+
     /// What was reserved for a call that ended becomes what it cost; the rest is room again.
     pub(super) fn settle(&mut self, lease_id: LeaseId, reserved: Nanos, amount: Nanos) {
-        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.lease_id == lease_id) {
+        if let Some(lease) = self.find(lease_id) {
             lease.reserved = lease.reserved.minus(reserved);
             if mutant::is(Mutant::SettleFreesTwice) {
                 lease.reserved = lease.reserved.minus(reserved);

@@ -54,6 +54,7 @@ impl World<'_> {
             self.late_question().await?;
         }
         for k in 0..NODES {
+            self.give_back_inherited(k).await?;
             self.take(k, Input::Recall { accounts: Vec::new() })?;
             self.node(k).disk.sync();
             self.bring_home(k).await?;

@@ -1,6 +1,6 @@
 //! Processes die, and machines lose power.
 
-use ledger::step::Input;
+use ledger::{record::Record, step::Input};
 
 use super::{
     rule::{Checked, Rule, holds},
@@ -46,11 +46,15 @@ impl World<'_> {
 
     /// The process dies between two records of what it gives back.
     pub(crate) fn die_giving_back(&mut self, k: usize) -> Checked {
-        let before = self.nodes[k].disk.seq();
+        let (before, lent) = (self.nodes[k].disk.seq(), self.lent.clone());
         self.take(k, Input::Recall { accounts: Vec::new() })?;
         let written = self.nodes[k].disk.seq() - before;
         let kept = before + self.dice.below(written + 1);
         self.node(k).disk.unwrite(kept);
+        self.lent = lent;
+        for framed in self.nodes[k].disk.framed(before + 1, kept) {
+            self.lent.written(&Record::decode(&framed.payload)?);
+        }
         self.kill(k);
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// A lease as its node should see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lent {
     /// What was granted less what was given back.
     amount: u64,
@@ -28,7 +28,7 @@ struct Lent {
 }
 
 /// Every lease that was not given back.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Leases(BTreeMap<LeaseId, Lent>);
 
 impl Leases {

@@ -1,6 +1,6 @@
 //! A node: a machine with a disk, and now and then a process on it.
 
-use domain::{Nanos, account::CallFacts};
+use domain::{JournalId, Nanos, account::CallFacts};
 use ledger::{
     Ask, GrantError,
     step::{Grant, NodeState},
@@ -31,6 +31,8 @@ impl Node {
 pub(crate) struct Process {
     pub(crate) state: NodeState,
     pub(crate) asked: Vec<Asked>,
+    /// Whose leases are to be given back that this process does not go on with.
+    pub(crate) inherited: Option<JournalId>,
 }
 
 /// A call that waits for quota.

@@ -101,6 +101,7 @@ impl World<'_> {
     }
 
     async fn ask(&mut self, k: usize, wish: Wish, short: &[Shortage], tries: u32) -> Checked {
+        self.give_back_inherited(k).await?;
         let floor = if tries > 1 { wish.floor } else { wish.amount };
         let mut scopes = Vec::new();
         for shortage in short {

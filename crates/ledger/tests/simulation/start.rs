@@ -55,19 +55,32 @@ impl World<'_> {
             self.node(k).disk.sync();
         }
         self.nothing_is_open(k)?;
+        let boot = boot_id.clone();
         self.write(k, &Record::Started { boot_id, at })?;
         if self.dies(start) {
             return Ok(None);
         }
         self.node(k).disk.sync();
+        if start == Start::Shaky && departure.is_none() && self.dice.once_in(3) {
+            // The ledger does not answer: what was granted to the process before is spent by this one.
+            let state = replay.left(&boot, self.nodes[k].boot_ms);
+            self.saw(if state.open_leases() > 0 {
+                "a start on old leases"
+            } else {
+                "a start without the ledger"
+            });
+            self.say(|| format!("node {k}: is up, without the ledger"));
+            self.node(k).process = Some(Process { state, asked: Vec::new(), inherited: Some(leases_of) });
+            return Ok(Some(()));
+        }
         self.bring_home(k).await?;
         let holds_leases = departure != Some(Departure::Forked);
         if holds_leases && self.give_back_old(k, leases_of, start).await?.is_none() {
             return Ok(None);
         }
         self.say(|| format!("node {k}: is up"));
-        self.node(k).process =
-            Some(Process { state: std::mem::take(&mut self.node(k).ghost), asked: Vec::new() });
+        let state = std::mem::take(&mut self.node(k).ghost);
+        self.node(k).process = Some(Process { state, ..Process::default() });
         Ok(Some(()))
     }
 
@@ -88,6 +101,25 @@ impl World<'_> {
         }
         self.node(k).disk.sync();
         self.bring_home(k).await.map(Some)
+    }
+
+    /// The same for a process that began without the ledger, once that answers, and before it asks for more: it keeps what
+    /// it goes on with.
+    pub(crate) async fn give_back_inherited(&mut self, k: usize) -> Checked {
+        let Some(process) = &mut self.nodes[k].process else { return Ok(()) };
+        let Some(journal_id) = process.inherited.take() else { return Ok(()) };
+        self.node(k).disk.sync();
+        self.bring_home(k).await?;
+        if self.nodes[k].disk.journal_id == journal_id {
+            for (account_id, lease_id) in self.books.hears(journal_id).open_leases(journal_id).await? {
+                let process = self.nodes[k].process.as_ref();
+                if process.is_none_or(|process| !process.state.holds(account_id, lease_id)) {
+                    self.write(k, &Record::Close { account_id, lease_id })?;
+                }
+            }
+        }
+        self.node(k).disk.sync();
+        self.bring_home(k).await
     }
 
     fn dies(&mut self, start: Start) -> bool {
