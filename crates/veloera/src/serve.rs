@@ -19,12 +19,12 @@ use tokio::{
     runtime::{Handle, Runtime},
 };
 
-pub(crate) use self::build::providers;
 use self::{
     build::Parts,
     lanes::{Lane, Slots},
     remote::RemoteParts,
 };
+pub(crate) use self::{build::providers, redis::RedisModels};
 use crate::{
     config::{Config, Role},
     data_dir::DataDir,
