@@ -35,8 +35,8 @@ pub const ASK_BYTES_MAX: usize = 256 * 1024;
 pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The largest answer, in bytes, but for snapshots.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// The largest snapshot, in bytes.
-pub const SNAPSHOT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// The largest snapshot, in bytes: it goes to disk as it comes, some 300 bytes for a token.
+pub const SNAPSHOT_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024;
 
 /// `POST /sync/nodes`: a node enrols.
 #[derive(Clone, Debug, Serialize, Deserialize)]

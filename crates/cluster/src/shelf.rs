@@ -60,7 +60,7 @@ pub enum ShelfError {
 
 /// When nothing was missing, as another process can tell it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
+struct Noted {
     place: Place,
     boot_id: String,
     boot_ms: i64,
@@ -113,8 +113,7 @@ impl Shelf {
     pub fn reached(&self, place: Place) -> Result<Option<Reached>, ShelfError> {
         *self.place.lock() = Some(place);
         let Some(text) = self.reached.read()? else { return Ok(None) };
-        let Some(written) = serde_json::from_slice::<Written>(&text).ok().filter(|it| it.place == place)
-        else {
+        let Some(written) = serde_json::from_slice::<Noted>(&text).ok().filter(|it| it.place == place) else {
             return Ok(None);
         };
         let at_ms = if written.boot_id == self.boot_id {
@@ -184,8 +183,8 @@ impl Shelf {
         }
         let gone_ms = u64::try_from(signed(self.clock.boot_ms()).saturating_sub(at_ms)).unwrap_or(0);
         let wall = self.clock.wall().minus_ms(gone_ms);
-        let written = Written { place, boot_id: self.boot_id.clone(), boot_ms: at_ms, wall };
-        let text = serde_json::to_vec(&written).map_err(|error| ReplicaError(Box::new(error)))?;
+        let noted = Noted { place, boot_id: self.boot_id.clone(), boot_ms: at_ms, wall };
+        let text = serde_json::to_vec(&noted).map_err(|error| ReplicaError(Box::new(error)))?;
         // It matters while the machine stays up: an older one claims less.
         let failed = |error| self.reached.failed(error);
         let mut draft = self.reached.draft(DRAFT).map_err(failed)?;

@@ -106,6 +106,36 @@ pub async fn list(
     rows.into_iter().map(|row| row.read().map(|(_, row)| row)).collect()
 }
 
+/// The ids of accounts in their order, from after `after`, also of those that were named before they were opened.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ids(pool: &Pool, after: Option<AccountId>, limit: usize) -> Result<Vec<AccountId>, StoreError> {
+    let sql = "SELECT account_id FROM accounts WHERE account_id > $1 ORDER BY account_id LIMIT $2";
+    let ids: Vec<(String,)> = on!(&mut pool.acquire().await?, c => {
+        sqlx::query_as(sql)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(c)
+            .await?
+    });
+    ids.into_iter().map(|(id,)| id.parse().map_err(|_| StoreError::Malformed("account id"))).collect()
+}
+
+/// Which accounts' sums these events of the ledger log change.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn touched(events: &[Recorded]) -> Result<BTreeSet<AccountId>, StoreError> {
+    let mut touched = BTreeSet::new();
+    for event in events {
+        if let Some((id, happened)) = account_event(event)? {
+            touched.extend(happened.touched(id));
+        }
+    }
+    Ok(touched)
+}
+
 /// Every account, as a snapshot sees it.
 pub(crate) async fn all(connection: &mut Connection) -> Result<HashMap<AccountId, Account>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM accounts");

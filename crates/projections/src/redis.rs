@@ -1,8 +1,10 @@
-//! Tokens, users, groups and channels at a Redis server: what the tables say, for nodes that have no database.
+//! Tokens, users, groups and channels at a Redis server: what the tables say, for nodes that have no database; and what
+//! accounts come to, for whoever shows it.
 //!
 //! All of it may be lost, be old, or be written by someone else at any time: each value bears a mark for its place, whoever
 //! reads one compares its version with what they heard, and what is gone is made anew from the tables.
 
+mod accounts;
 mod changes;
 mod keys;
 mod projector;
@@ -16,7 +18,11 @@ mod value;
 use eventlog::StoreError;
 use thiserror::Error;
 
-pub use self::{projector::RedisProjector, reader::RedisReader};
+pub use self::{
+    accounts::{AccountProjector, AccountSource, AccountSummary},
+    projector::RedisProjector,
+    reader::RedisReader,
+};
 
 /// Why nothing was written or read.
 #[derive(Debug, Error)]

@@ -19,7 +19,6 @@ use projections::{
     Calls, Directory,
     calls::{CallKind, CallTotals},
     lookup::TokenLookup,
-    redis::RedisProjector,
 };
 use prometheus_client::{
     collector::Collector,
@@ -30,6 +29,7 @@ use relay::{Relay, Why};
 
 use crate::{
     environment::Machine,
+    serve::RedisModels,
     telemetry::{CallMeter, Tally},
 };
 
@@ -54,7 +54,7 @@ pub(crate) struct History {
     /// How publishing goes, where there is a bus.
     pub(crate) bus: Option<Standings>,
     /// The read models at a Redis server, where there is one.
-    pub(crate) models: Option<Arc<RedisProjector>>,
+    pub(crate) models: Option<RedisModels>,
 }
 
 /// No labels, one, or more.
@@ -118,9 +118,13 @@ impl NodeMetrics {
                 (vec![("projection", "calls".into())], heads.ledger.saturating_sub(calls.position())),
             ]
             .into_iter()
-            .chain(
-                models.iter().map(|models| (vec![("projection", "redis".into())], behind(models.position()))),
-            ),
+            .chain(models.iter().flat_map(|models| {
+                let accounts = heads.ledger.saturating_sub(models.accounts.position());
+                [
+                    (vec![("projection", "redis".into())], behind(models.control.position())),
+                    (vec![("projection", "redis_accounts".into())], accounts),
+                ]
+            })),
         )?;
         let waiting = u64::try_from(log.waiting()).unwrap_or(u64::MAX);
         page.gauge(

@@ -1,5 +1,6 @@
 //! The data plane's ports, put onto the ledger and the read models.
 
+mod accounts;
 mod board;
 mod kept;
 mod tokens;
@@ -25,7 +26,7 @@ use relay::{
 };
 
 use self::kept::KeptPrices;
-pub(crate) use self::{board::Board, tokens::ControlTokens};
+pub(crate) use self::{accounts::LedgerAccounts, board::Board, tokens::ControlTokens};
 use crate::environment::Machine;
 
 /// The node's ledger, as the data plane sees it.

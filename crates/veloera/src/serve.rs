@@ -19,13 +19,13 @@ use tokio::{
     runtime::{Handle, Runtime},
 };
 
-pub(crate) use self::build::providers;
 use self::{
     build::Parts,
     lanes::{Lane, Slots},
     remote::RemoteParts,
     work::Sending,
 };
+pub(crate) use self::{build::providers, redis::RedisModels};
 use crate::{
     config::{Config, Role},
     data_dir::DataDir,

@@ -6,9 +6,13 @@ use tests::{Cluster, Launch, Veloera, client::chat, price::MODEL, wait, world::S
 use super::{at, limits::figure, short, until_status};
 
 const BEHIND: &str = "veloera_projection_lag_events{projection=\"redis\"}";
+/// The same of what accounts come to.
+const ACCOUNTS_BEHIND: &str = "veloera_projection_lag_events{projection=\"redis_accounts\"}";
 
 async fn until_behind(control: &Veloera, is_so: impl Fn(u64) -> bool) {
-    wait::until(BEHIND, SEEN_MAX, async || figure(control, BEHIND).await.filter(|lag| is_so(*lag))).await;
+    for name in [BEHIND, ACCOUNTS_BEHIND] {
+        wait::until(name, SEEN_MAX, async || figure(control, name).await.filter(|lag| is_so(*lag))).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

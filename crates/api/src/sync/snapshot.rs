@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -15,7 +16,10 @@ use bytes::Bytes;
 use cluster::{Nonce, StreamMark};
 use futures_util::stream;
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{
+        Semaphore,
+        mpsc::{self, error::TrySendError},
+    },
     task::spawn_blocking,
 };
 
@@ -30,7 +34,11 @@ const AT_ONCE_MAX: usize = 2;
 /// How many bytes are sent at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// How many of these may wait to be sent.
-const CHUNKS_WAITING_MAX: usize = 8;
+const CHUNKS_WAITING_MAX: usize = 32;
+/// How long to wait before it is looked again whether there is room for one.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often there may be none: half a minute, and another node has its turn.
+const PAUSES_MAX: u32 = 6_000;
 
 /// An answer that brings its mark itself.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +64,8 @@ pub(super) async fn snapshot(
     let turn = Arc::clone(&edge.nodes.snapshots.0).acquire_owned().await.map_err(ended)?;
     let (chunks_tx, chunks_rx) = mpsc::channel(CHUNKS_WAITING_MAX);
     spawn_blocking(move || {
-        let mut out = Told { chunks_tx, chunk: Vec::with_capacity(CHUNK_BYTES), mark: StreamMark::default() };
+        let (chunk, mark) = (Vec::with_capacity(CHUNK_BYTES), StreamMark::default());
+        let mut out = Told { chunks_tx, chunk, mark };
         if let Err(error) = edge.directory.write(&mut out).and_then(|_| out.end(&edge, nonce)) {
             tracing::warn!(%error, "a snapshot was not told to its end");
         }
@@ -83,14 +92,24 @@ impl Told {
     /// A connection that breaks off before this has no mark: nobody takes it for a whole one.
     fn end(mut self, edge: &Edge, nonce: Option<Nonce>) -> io::Result<()> {
         self.flush()?;
-        let mark = self.mark.end(edge.log.sealer(), nonce);
-        send(&self.chunks_tx, mark.into())
+        let mark = std::mem::take(&mut self.mark).end(edge.log.sealer(), nonce);
+        self.send(mark.into())
     }
-}
 
-fn send(chunks_tx: &mpsc::Sender<io::Result<Bytes>>, chunk: Bytes) -> io::Result<()> {
-    let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the node has gone away");
-    chunks_tx.blocking_send(Ok(chunk)).map_err(gone)
+    /// This thread is nobody else's, and goes by itself when the runtime ends: it needs no timer of that one.
+    fn send(&self, chunk: Bytes) -> io::Result<()> {
+        let gone = |why| Err(io::Error::new(io::ErrorKind::BrokenPipe, why));
+        let mut chunk = Ok(chunk);
+        for _ in 0..PAUSES_MAX {
+            match self.chunks_tx.try_send(chunk) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Closed(_)) => return gone("the node has gone away"),
+                Err(TrySendError::Full(unsent)) => chunk = unsent,
+            }
+            std::thread::sleep(PAUSE);
+        }
+        gone("the node does not take it in")
+    }
 }
 
 impl Write for Told {
@@ -108,6 +127,6 @@ impl Write for Told {
         }
         self.mark.update(&self.chunk);
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK_BYTES));
-        send(&self.chunks_tx, chunk.into())
+        self.send(chunk.into())
     }
 }

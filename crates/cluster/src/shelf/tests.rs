@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use domain::{JournalId, LeaseId};
@@ -24,8 +24,13 @@ const fn at(position: u64) -> Place {
     Place { log_id: Uuid::from_u128(1), position }
 }
 
-/// Holds nothing but where it stands.
-struct Still(AtomicU64);
+/// Holds nothing but where it stands, and whether it has something to write that no event brought.
+#[derive(Default)]
+struct Still(AtomicU64, AtomicBool);
+
+fn still(position: u64) -> Still {
+    Still(position.into(), AtomicBool::new(false))
+}
 
 impl Replica for Still {
     fn place(&self) -> Place {
@@ -52,6 +57,10 @@ impl Replica for Still {
             Ok(())
         });
         Ok(Written { place, read_from })
+    }
+
+    fn has_unwritten(&self) -> bool {
+        self.1.load(Ordering::SeqCst)
     }
 }
 
@@ -102,7 +111,7 @@ fn what_was_written_down_is_found_with_how_old_it_is() {
     assert_eq!(first.reached(at(0)).unwrap(), None);
     fresh.reached(at(5), 1_000);
     clock.boot_ms.store(1_400, Ordering::SeqCst);
-    first.put(&Still(5.into()), &fresh).unwrap();
+    first.put(&still(5), &fresh).unwrap();
 
     let next = shelf(&dir, "boot 1", &clock);
     assert_eq!(text(&next), "at 5");
@@ -112,7 +121,7 @@ fn what_was_written_down_is_found_with_how_old_it_is() {
 #[test]
 fn a_snapshot_is_only_as_fresh_as_the_moment_at_which_nothing_was_missing_in_it() {
     let (dir, clock, fresh) = (TempDir::new().unwrap(), Arc::new(Hands::default()), freshness());
-    let (first, replica) = (shelf(&dir, "boot 1", &clock), Still(5.into()));
+    let (first, replica) = (shelf(&dir, "boot 1", &clock), still(5));
     fresh.reached(at(5), 1_000);
     first.put(&replica, &fresh).unwrap();
     // What came since is not in the snapshot: that it is known now makes the snapshot no fresher.
@@ -129,13 +138,28 @@ fn a_snapshot_is_only_as_fresh_as_the_moment_at_which_nothing_was_missing_in_it(
 }
 
 #[test]
+fn what_no_event_brought_is_written_where_there_is_any_and_what_is_there_is_not_written_twice() {
+    let (dir, clock, fresh) = (TempDir::new().unwrap(), Arc::new(Hands::default()), freshness());
+    let (shelf, replica) = (shelf(&dir, "boot 1", &clock), still(5));
+    shelf.put(&replica, &fresh).unwrap();
+    let path = dir.path().join("directory.snapshot");
+    for has_unwritten in [false, true] {
+        fs::remove_file(&path).unwrap();
+        replica.1.store(has_unwritten, Ordering::SeqCst);
+        shelf.put(&replica, &fresh).unwrap();
+        assert_eq!(path.exists(), has_unwritten);
+        fs::write(&path, "").unwrap();
+    }
+}
+
+#[test]
 fn after_the_machine_started_anew_the_wall_clock_tells_how_old_it_is_unless_it_was_set_back() {
     let (dir, clock, fresh) = (TempDir::new().unwrap(), Arc::new(Hands::default()), freshness());
     clock.boot_ms.store(50_000, Ordering::SeqCst);
     clock.wall_ms.store(1_000_000, Ordering::SeqCst);
     // Five seconds ago.
     fresh.reached(at(5), 45_000);
-    shelf(&dir, "boot 1", &clock).put(&Still(5.into()), &fresh).unwrap();
+    shelf(&dir, "boot 1", &clock).put(&still(5), &fresh).unwrap();
     clock.boot_ms.store(2_000, Ordering::SeqCst);
     clock.wall_ms.store(1_010_000, Ordering::SeqCst);
     let reached = shelf(&dir, "boot 2", &clock).reached(at(5)).unwrap().unwrap();
@@ -148,7 +172,7 @@ fn after_the_machine_started_anew_the_wall_clock_tells_how_old_it_is_unless_it_w
 fn what_was_changed_or_is_of_another_installation_is_not_used() {
     let (dir, clock, fresh) = (TempDir::new().unwrap(), Arc::new(Hands::default()), freshness());
     fresh.reached(at(5), 1_000);
-    shelf(&dir, "boot 1", &clock).put(&Still(5.into()), &fresh).unwrap();
+    shelf(&dir, "boot 1", &clock).put(&still(5), &fresh).unwrap();
     let other = Shelf::new(dir.path(), &sealer("08"), "boot 1".into(), clock.clone());
     assert!(matches!(other.snapshot(), Err(ShelfError::Forged(_))));
     assert!(matches!(other.reached(at(5)), Err(ShelfError::Forged(_))));

@@ -121,7 +121,7 @@ impl Tokens {
 
     pub(super) fn shared(&self) -> SharedTokens {
         match self {
-            Self::Held(held) => SharedTokens::Held(held.sorted()),
+            Self::Held(held) => SharedTokens::Held(held.shared()),
             Self::Indexed(indexed) => indexed.shared(),
         }
     }

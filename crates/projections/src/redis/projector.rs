@@ -138,7 +138,7 @@ impl RedisProjector {
             tracing::info!("nothing is at the Redis server: the read models there are made anew");
             return Ok(Step::Anew(self.rebuild(reader, &found).await?));
         };
-        if !stands(reader, log_id, *position, event).await? {
+        if !stands(reader, Log::Control, log_id, *position, event).await? {
             tracing::warn!(
                 position,
                 "the read models at the Redis server are of another log: they are made anew"
@@ -205,17 +205,27 @@ fn at(event: &Recorded) -> (u64, String) {
     (event.position, event.event_id.to_string())
 }
 
-/// The name of the event at a position; empty at the beginning, none where the log does not reach so far.
-pub(super) async fn event_at(reader: &LogReader, position: u64) -> Result<Option<String>, StoreError> {
+/// The name of the event at a log's position; empty at the beginning, none where the log does not reach so far.
+pub(super) async fn event_at(
+    reader: &LogReader,
+    log: Log,
+    position: u64,
+) -> Result<Option<String>, StoreError> {
     let Some(before) = position.checked_sub(1) else { return Ok(Some(String::new())) };
-    let events = reader.read(Log::Control, before, 1).await?;
+    let events = reader.read(log, before, 1).await?;
     Ok(events.first().map(|event| event.event_id.to_string()))
 }
 
 /// Whether what is there was made from this very log: one that was put back has another event there, or none.
-async fn stands(reader: &LogReader, log_id: &str, position: u64, event: &str) -> Result<bool, StoreError> {
-    if log_id != reader.log_id(Log::Control).to_string() {
+pub(super) async fn stands(
+    reader: &LogReader,
+    log: Log,
+    log_id: &str,
+    position: u64,
+    event: &str,
+) -> Result<bool, StoreError> {
+    if log_id != reader.log_id(log).to_string() {
         return Ok(false);
     }
-    Ok(event_at(reader, position).await?.as_deref() == Some(event))
+    Ok(event_at(reader, log, position).await?.as_deref() == Some(event))
 }

@@ -36,7 +36,7 @@ impl RedisProjector {
     /// Applied, duplicate where another projector was quicker, or rebuild where it was wiped meanwhile.
     pub(super) async fn rebuild(&self, reader: &LogReader, found: &Found) -> Result<Answer, RedisModelError> {
         let position = reader.heads().await?.control;
-        let event = event_at(reader, position).await?.unwrap_or_default();
+        let event = event_at(reader, Log::Control, position).await?.unwrap_or_default();
         let draft = Draft { of: self, name: self.name(), position };
         if draft.fill(reader).await? == Answer::Rebuild {
             return Ok(Answer::Rebuild);

@@ -39,15 +39,15 @@ use crate::fixtures::{
 const STEPS_MAX: usize = 20;
 
 /// An installation with a Redis server.
-struct Rig {
-    house: House,
-    redis: Redis,
-    client: Client,
-    sealer: Sealer,
+pub(super) struct Rig {
+    pub(super) house: House,
+    pub(super) redis: Redis,
+    pub(super) client: Client,
+    pub(super) sealer: Sealer,
 }
 
 impl Rig {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let (house, redis) = (House::open().await, Redis::start().await);
         let client = connect(&redis);
         let sealer = house.log.sealer().clone();
@@ -58,7 +58,7 @@ impl Rig {
         RedisProjector::new(self.client.clone(), self.sealer.clone(), node.into())
     }
 
-    fn reader(&self) -> RedisReader {
+    pub(super) fn reader(&self) -> RedisReader {
         RedisReader::new(self.client.clone(), self.sealer.clone())
     }
 
@@ -90,13 +90,13 @@ impl Rig {
     }
 
     /// Any command, as somebody who can reach the server.
-    async fn raw(&self, command: &[&str]) -> Value {
+    pub(super) async fn raw(&self, command: &[&str]) -> Value {
         let script = Script::from_lua("return redis.call(unpack(ARGV))");
         let arguments: Vec<String> = command.iter().map(ToString::to_string).collect();
         script.evalsha_with_reload(&self.client, Vec::<String>::new(), arguments).await.unwrap()
     }
 
-    async fn text(&self, command: &[&str]) -> String {
+    pub(super) async fn text(&self, command: &[&str]) -> String {
         self.raw(command).await.into_string().unwrap()
     }
 

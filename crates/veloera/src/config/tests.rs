@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ledger::JournalSync;
+use projections::{CachePolicy, TokenCacheOptions};
 use tempfile::TempDir;
 
 use super::{Config, ConfigError, Flags, LogFormat, Role};
@@ -44,6 +45,23 @@ fn the_journal_outlives_a_power_loss_and_holds_less_where_that_is_said() {
     let (_dir, path) = file("journal_sync = 'group'\njournal_bytes_max = 16777216");
     let config = Config::read(Some(&path), Environment::default(), Flags::default()).unwrap();
     assert_eq!((config.journal_sync, config.journal_bytes_max), (JournalSync::Group, 1 << 24));
+}
+
+#[test]
+fn tokens_are_kept_in_memory_as_is_said() {
+    let config = Config::read(None, Environment::default(), Flags::default()).unwrap();
+    assert_eq!(config.token_cache, TokenCacheOptions::default());
+    let (_dir, path) = file("token_cache_entries = 7\ntoken_cache_ttl_ms = 5\ntoken_cache_policy = 'lru'");
+    let TokenCacheOptions { entries_max, ttl, policy } =
+        Config::read(Some(&path), Environment::default(), Flags::default()).unwrap().token_cache;
+    assert_eq!((entries_max.get(), ttl.as_millis(), policy), (7, 5, CachePolicy::Lru));
+    for (bad, right) in
+        [("token_cache_entries = 0", "1 to 10000000"), ("token_cache_policy = 'fifo'", "tiny_lfu or lru")]
+    {
+        let (_dir, path) = file(bad);
+        let error = Config::read(Some(&path), Environment::default(), Flags::default()).unwrap_err();
+        assert!(error.to_string().contains(right), "{error}");
+    }
 }
 
 #[test]

@@ -11,11 +11,15 @@ use eventlog::{
     passage::PassageObserver,
 };
 use ledger::{Bank, BankOptions, ChargeObserver, Unheard};
-use projections::{Calls, Directory, lookup::TokenLookup, redis::RedisProjector};
+use projections::{Calls, Directory, lookup::TokenLookup};
 use relay::{ChannelKeeper, Observer, Ports, Providers, Relay, RelayConfig};
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use super::{log_options, redis, work::Work};
+use super::{
+    log_options,
+    redis::{self, RedisModels},
+    work::Work,
+};
 use crate::{
     config::{Config, NatsUrl, Role},
     data_dir::DataDir,
@@ -43,7 +47,7 @@ pub(crate) struct Parts {
     /// How publishing goes, where there is a bus.
     bus: Option<Standings>,
     /// The read models at a Redis server, where there is one.
-    models: Option<Arc<RedisProjector>>,
+    models: Option<RedisModels>,
     ends: Ends,
     meter: Arc<CallMeter>,
 }

@@ -5,29 +5,42 @@ use std::sync::Arc;
 use anyhow::Context;
 use cluster::redis;
 use eventlog::{EventLog, Sealer, passage::PassageObserver};
-use projections::redis::{RedisProjector, RedisReader};
+use projections::redis::{AccountProjector, RedisProjector, RedisReader};
 use tokio::runtime::Handle;
 
 use super::work::Work;
 use crate::{
     config::{Config, RedisUrl},
     environment::Machine,
+    ports::LedgerAccounts,
 };
 
-/// Over a connection of its own: what is made anew is much, and nothing else waits behind it.
+/// What keeps a Redis server up with both logs.
+#[derive(Clone)]
+pub(crate) struct RedisModels {
+    pub(crate) control: Arc<RedisProjector>,
+    pub(crate) accounts: Arc<AccountProjector>,
+}
+
+/// Each over a connection of its own: what is made anew is much, and nothing else waits behind it.
 pub(super) fn project(
     config: &Config,
     log: &EventLog,
     observer: Arc<dyn PassageObserver>,
     work: &Work,
     on: &Handle,
-) -> anyhow::Result<Option<Arc<RedisProjector>>> {
+) -> anyhow::Result<Option<RedisModels>> {
     let Some(RedisUrl(url)) = &config.redis_url else { return Ok(None) };
+    let node = || Machine::uuid().to_string();
     let client = redis::connect(url).context("redis_url")?;
-    let projector = RedisProjector::new(client, log.sealer().clone(), Machine::uuid().to_string());
-    let projector = Arc::new(projector.observed_by(observer));
-    work.follow(on, Arc::clone(&projector).follow(log.clone()));
-    Ok(Some(projector))
+    let control = RedisProjector::new(client, log.sealer().clone(), node());
+    let control = Arc::new(control.observed_by(observer));
+    let client = redis::connect(url).context("redis_url")?;
+    let source = Box::new(LedgerAccounts);
+    let accounts = Arc::new(AccountProjector::new(client, log.sealer().clone(), source, node()));
+    work.follow(on, Arc::clone(&control).follow(log.clone()));
+    work.follow(on, Arc::clone(&accounts).follow(log.clone()));
+    Ok(Some(RedisModels { control, accounts }))
 }
 
 /// Over a connection of its own as well: whoever looks a token up waits for it.

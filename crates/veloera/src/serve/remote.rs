@@ -85,6 +85,8 @@ impl RemoteParts {
             Arc::new(Machine),
             sealer.clone(),
         );
+        // From now on, for a node that was away for long hears more than it keeps in memory.
+        work.follow(control, Arc::clone(&shelf).keep(Arc::clone(&replica), Arc::clone(&freshness)));
         match timeout(CATCH_UP_MAX, follower.catch_up()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "this node begins with what it knew"),
@@ -93,7 +95,6 @@ impl RemoteParts {
         let hints = nats(config, &sealer).await?;
         let hints = hints.map(|nats| nats.subscribe(Log::Control, directory.position()));
         work.follow(control, follower.run(hints));
-        work.follow(control, Arc::clone(&shelf).keep(Arc::clone(&replica), Arc::clone(&freshness)));
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer.clone());
         let (keeper, reports) = Keeper::new();
         let tokens = tokens(config, &directory, nodes.clone(), sealer.clone())?;

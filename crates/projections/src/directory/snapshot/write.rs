@@ -84,7 +84,9 @@ impl Copy {
         }
         let start = out.bytes;
         let draft = match shared.tokens {
-            SharedTokens::Held(all) => {
+            SharedTokens::Held(mut all) => {
+                // Here, where nobody waits for a lock.
+                all.sort_unstable_by_key(|entry| (entry.print(), entry.token_id));
                 for entry in all {
                     line::write(&mut out, &TokenLine::Token(Box::new(entry.versioned())))?;
                 }

@@ -54,11 +54,9 @@ impl Held {
         self.by_id.values().filter(|entry| entry.rules().group.as_ref() == Some(group)).count()
     }
 
-    /// All of them, in the order of a snapshot.
-    pub(super) fn sorted(&self) -> Vec<Arc<TokenEntry>> {
-        let mut all: Vec<_> = self.by_id.values().map(Arc::clone).collect();
-        all.sort_unstable_by_key(|entry| (entry.print(), entry.token_id));
-        all
+    /// All of them, in no order that matters.
+    pub(super) fn shared(&self) -> Vec<Arc<TokenEntry>> {
+        self.by_id.values().map(Arc::clone).collect()
     }
 
     #[cfg(test)]
