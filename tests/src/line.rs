@@ -1,6 +1,7 @@
 //! A line between two processes, which can be bad.
 
 mod again;
+mod stranger;
 mod twice;
 
 use std::{io, net::SocketAddr};
@@ -12,7 +13,7 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use self::{again::Again, twice::Twice};
+pub use self::{again::Again, stranger::Stranger, twice::Twice};
 
 /// What becomes of what is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use domain::{
-    GroupName, ModelName, Nanos,
+    CallId, GroupName, ModelName, Nanos,
     account::{AccountRefusal, Attempt, AttemptOutcome, CallFacts, CallPart, Flag},
     budget::Binding,
     channel::{DisabledBy, key_place},
     price::Usage,
     settings::CallRules,
+    trace::TraceContext,
 };
 use eventlog::Sealer;
 use futures_util::future::BoxFuture;
@@ -36,7 +37,7 @@ fn failed(error: NodeError) -> LedgerError {
     LedgerError(Box::new(error))
 }
 
-fn refused(error: &ledger::ReserveError) -> ReserveError {
+fn refused(error: &ledger::ReserveError, call_id: CallId, trace: Option<TraceContext>) -> ReserveError {
     match error {
         ledger::ReserveError::Insufficient(refused) => match refused.refusal() {
             Some(AccountRefusal::Closed) => ReserveError::Closed,
@@ -49,7 +50,8 @@ fn refused(error: &ledger::ReserveError) -> ReserveError {
         // What a stream asked for beside it came after its end.
         ledger::ReserveError::Node(NodeError::Step(StepError::NotOpen(_))) => ReserveError::Unavailable,
         other => {
-            tracing::warn!(error = %other, "nothing can be reserved");
+            let trace_id = trace.map(|context| context.trace_text());
+            tracing::warn!(%call_id, trace_id, error = %other, "nothing can be reserved");
             ReserveError::Unavailable
         }
     }
@@ -69,8 +71,9 @@ impl relay::Ledger for NodeLedger {
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
         Box::pin(async move {
+            let (call_id, trace) = (facts.call_id, facts.trace);
             let reserved = self.0.reserve(facts, &budgets, amount, floor).await;
-            reserved.map_err(|error| refused(&error))
+            reserved.map_err(|error| refused(&error, call_id, trace))
         })
     }
 
@@ -80,7 +83,10 @@ impl relay::Ledger for NodeLedger {
         amount: Nanos,
         floor: Nanos,
     ) -> BoxFuture<'_, Result<Nanos, ReserveError>> {
-        Box::pin(async move { self.0.extend(call, amount, floor).await.map_err(|error| refused(&error)) })
+        Box::pin(async move {
+            let extended = self.0.extend(call, amount, floor).await;
+            extended.map_err(|error| refused(&error, call.call_id, None))
+        })
     }
 
     fn sent(&self, call: CallPart, attempt: Attempt) -> Result<Durable, LedgerError> {

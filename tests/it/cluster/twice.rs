@@ -2,12 +2,14 @@
 
 use tests::{
     ApiClient, Cluster, IssuedToken, Launch, Veloera, World, chance,
-    line::{Again, Twice},
+    client::chat,
+    line::{Again, Stranger, Twice},
+    price::MODEL,
     wait,
     world::SEEN_MAX,
 };
 
-use super::{at, until_status};
+use super::{at, away::everything_billed_is_charged, short, until_status};
 use crate::crash::{CLIENTS, QUOTA_NANOS, Trial, load, load::Outcome, some_time};
 
 const ROUNDS: usize = 4;
@@ -86,4 +88,37 @@ async fn where_every_message_and_every_upload_comes_twice_everything_is_known_an
         // The same bytes again are nobody's request; the same records again, signed anew, are taken for what they are.
         assert!(!first.is_success() || second == 401, "{first}, then {second}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_stranger_writes_every_message_again_nodes_hear_what_was_decided_and_the_bus_is_put_right() {
+    let nats = servers::Nats::start().await;
+    let cluster = Cluster::start_on_bus(2, &nats, short).await;
+    let stranger = Stranger::at(&nats.url()).await;
+    for round in 0..ROUNDS {
+        let token = cluster.world.admin().token(&format!("round {round}"), Some(1_000_000)).await;
+        let clients = [cluster.world.carrier(), &cluster.relays[0]].map(|node| at(node, &token.key));
+        for client in &clients {
+            until_status(client, 200).await;
+            assert_eq!(client.chat(&chat(MODEL, "again")).await.unwrap().status, 200);
+        }
+        cluster.world.admin().delete(&format!("/tokens/{}", token.id)).await;
+        for client in &clients {
+            until_status(client, 401).await;
+        }
+    }
+    assert!(stranger.written() > 0, "nothing was written again");
+    drop(stranger);
+    all_have_heard_everything(&cluster.world, &cluster.relays).await;
+    for log in ["control", "ledger"] {
+        for name in ["veloera_bus_failing", "veloera_bus_backlog_events"] {
+            let name = format!("{name}{{log=\"{log}\"}}");
+            wait::until(&name, 2 * SEEN_MAX, async || {
+                (told(&cluster.world.veloera, &name).await? == 0).then_some(())
+            })
+            .await;
+        }
+    }
+    everything_billed_is_charged(&cluster).await;
+    cluster.close().await;
 }

@@ -90,7 +90,7 @@ async fn repeat(
 }
 
 /// How many bytes follow a line that begins a message.
-fn message_bytes(line: &[u8]) -> Option<usize> {
+pub(super) fn message_bytes(line: &[u8]) -> Option<usize> {
     let line = std::str::from_utf8(line).ok()?;
     let (verb, rest) = line.split_once(' ')?;
     let is_message = MESSAGES.iter().any(|message| message.eq_ignore_ascii_case(verb));

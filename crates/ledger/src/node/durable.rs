@@ -189,8 +189,9 @@ struct Unanswered<'a> {
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.call.map(|call| self.node.take(Input::Void { call })) {
-            tracing::error!(%error, "a reservation that was not answered was not given up in the journal");
+        let Some(call) = self.call else { return };
+        if let Err(error) = self.node.take(Input::Void { call }) {
+            tracing::error!(call_id = %call.call_id, %error, "a reservation that was not answered was not given up in the journal");
         }
     }
 }
