@@ -31,6 +31,8 @@ pub enum Mutant {
     BootIgnored,
     /// The replay: what was streamed before the process died is not counted.
     ProgressForgotten,
+    /// The replay: quota that the dead process has spent is spent once more.
+    SpentForgotten,
     /// The codec: a record whose hash is wrong is read.
     HashUnchecked,
     /// Ingest: records are taken in whether or not they are next.
@@ -55,7 +57,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Those of a node.
-    pub const OF_NODES: [Self; 14] = [
+    pub const OF_NODES: [Self; 15] = [
         Self::ReserveUnwritten,
         Self::SettleUnwritten,
         Self::ExtendUnwritten,
@@ -69,6 +71,7 @@ impl Mutant {
         Self::DoubtVoided,
         Self::BootIgnored,
         Self::ProgressForgotten,
+        Self::SpentForgotten,
         Self::HashUnchecked,
     ];
 

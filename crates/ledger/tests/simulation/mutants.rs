@@ -21,6 +21,7 @@ const fn breaks(mutant: Mutant) -> &'static [Rule] {
         | Mutant::CloseInUse
         | Mutant::ReservedGivenBack
         | Mutant::ExpiryIgnored
+        | Mutant::SpentForgotten
         | Mutant::ReturnForgotten
         | Mutant::HeardIgnored
         | Mutant::HoldReclaimed => &[Rule::Overspent],

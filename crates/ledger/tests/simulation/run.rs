@@ -17,7 +17,7 @@ const SHARE: u64 = 10;
 const BOOKS: u64 = 4;
 pub(crate) const STEPS: usize = 70;
 /// How many seeds it may take until something wrong is noticed.
-const SURVIVES_MAX: u64 = 60;
+const SURVIVES_MAX: u64 = 200;
 
 /// A seed that broke a rule.
 #[derive(Debug)]
