@@ -14,6 +14,8 @@ const IDLE_MAX_MS: u64 = 20_000;
 const PAUSES_KEPT: u64 = 4;
 /// Half of the ten seconds over which spending is measured, in milliseconds.
 const WINDOW_MS: u64 = 5_000;
+/// So many times as much as was spent of the last lease is asked for, at most, where that did not last for ten seconds.
+const STEP_MAX: u64 = 8;
 
 /// One lease as its node sees it: `amount` is what was granted less what was given back.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Purse {
     /// When the last call came, and how long its calls are apart as a rule.
     last_ms: Option<u64>,
     pause_ms: u64,
+    /// The lease that was granted last, and when it was asked for.
+    newest: Option<(LeaseId, u64)>,
 }
 
 impl Purse {
@@ -144,7 +148,8 @@ impl Purse {
     }
 
     pub(super) fn add(&mut self, lease_id: LeaseId, amount: Nanos, expires_ms: u64, now_ms: u64) {
-        if self.leases.iter().all(|lease| lease.lease_id != lease_id) {
+        if !self.holds(lease_id) {
+            self.newest = Some((lease_id, now_ms));
             self.leases.push(HeldLease {
                 lease_id,
                 amount,
@@ -197,14 +202,27 @@ impl Purse {
         !self.leases.is_empty() || now_ms < self.unlimited_until_ms || self.rate(now_ms) > Nanos::ZERO
     }
 
-    /// What was reserved in the last ten seconds, roughly.
+    /// What is spent in ten seconds, roughly: what was reserved in as long, or more where calls had to wait for quota.
     pub(super) fn rate(&self, now_ms: u64) -> Nanos {
         let (current, previous, began_ms) = self.spent;
-        match now_ms.saturating_sub(began_ms) / WINDOW_MS {
+        let reserved = match now_ms.saturating_sub(began_ms) / WINDOW_MS {
             0 => current.plus(previous),
             1 => current,
             _ => Nanos::ZERO,
-        }
+        };
+        reserved.max(self.pace_of_newest(now_ms))
+    }
+
+    /// As many of the newest lease as ten seconds are longer than it lasted. Of a lease that is gone nothing is said.
+    fn pace_of_newest(&self, now_ms: u64) -> Nanos {
+        let Some((lease_id, asked_ms)) = self.newest else { return Nanos::ZERO };
+        let Some(lease) = self.leases.iter().find(|lease| lease.lease_id == lease_id) else {
+            return Nanos::ZERO;
+        };
+        let times = (2 * WINDOW_MS) / now_ms.saturating_sub(asked_ms).max(1);
+        Nanos::saturating(
+            u128::from(lease.amount.minus(lease.room()).get()) * u128::from(times.min(STEP_MAX)),
+        )
     }
 
     /// How long its quota is kept for the next call, in milliseconds. Were it given back between two calls, each of them

@@ -180,6 +180,10 @@ fn a_call_ends_once() {
 fn a_busy_account_reports_what_it_spends_in_ten_seconds() {
     let mut state = with([granted(1, 100), reserve(1, 60, 60, 1)]);
     let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 2)) else { panic!("not short") };
+    assert_eq!(short[0].rate, nanos(8 * 60), "it did not last");
+    let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 4_000)) else { panic!("not short") };
+    assert_eq!(short[0].rate, nanos(2 * 60), "it lasted for four of ten seconds");
+    let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 9_900)) else { panic!("not short") };
     assert_eq!(short[0].rate, nanos(60));
     let Reply::Short(short) = reply(&mut state, reserve(2, 60, 60, 60_000)) else { panic!("not short") };
     assert_eq!(short[0].rate, Nanos::ZERO);
