@@ -1,7 +1,8 @@
 //! What goes on while a node is away, for how long, and what becomes of it when the node is back.
 
 use tests::{
-    ApiClient, Cluster, Launch, Response, client::chat, ledger_facts, price::MODEL, wait, world::SEEN_MAX,
+    ApiClient, Cluster, IssuedToken, Launch, Response, client::chat, ledger_facts, price::MODEL, wait,
+    world::SEEN_MAX,
 };
 
 use super::{at, short, until_status};
@@ -12,6 +13,17 @@ const CALLS_MAX: usize = 500;
 /// Relay nodes that let callers in for longer than a test takes.
 fn patient() -> Launch {
     Launch::default().set("STALE_CALLERS_MS", 3_600_000)
+}
+
+/// A relay node through which so many calls were made with a token.
+async fn called(calls: usize) -> (Cluster, IssuedToken) {
+    let cluster = Cluster::start(1, patient(), short).await;
+    let token = cluster.world.token("known", Some(1_000_000_000)).await;
+    let client = cluster.world.client(&token.key);
+    for nth in 0..calls {
+        assert_eq!(client.chat(&chat(MODEL, &format!("before {nth}"))).await.unwrap().status, 200);
+    }
+    (cluster, token)
 }
 
 /// Calls until it is refused; how many were answered, and the refusal.
@@ -47,12 +59,8 @@ pub(super) async fn everything_billed_is_charged(cluster: &Cluster) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_control_node_calls_go_on_until_the_leases_are_spent_and_come_home_when_it_is_back() {
-    let mut cluster = Cluster::start(1, patient(), short).await;
-    let token = cluster.world.token("spends", Some(1_000_000_000)).await;
+    let (mut cluster, token) = called(3).await;
     let client = cluster.world.client(&token.key);
-    for call in 0..3 {
-        assert_eq!(client.chat(&chat(MODEL, &format!("before {call}"))).await.unwrap().status, 200);
-    }
     cluster.world.veloera.kill();
     let (served, refused) = until_refused(&client, "without").await;
     assert!(served > 0, "what was leased is spent: {refused:?}");
@@ -70,10 +78,7 @@ async fn without_a_control_node_calls_go_on_until_the_leases_are_spent_and_come_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_node_starts_alone_knows_its_callers_and_brings_its_journal_home_late() {
-    let mut cluster = Cluster::start(1, patient(), short).await;
-    let token = cluster.world.token("known", Some(1_000_000_000)).await;
-    let client = cluster.world.client(&token.key);
-    assert_eq!(client.chat(&chat(MODEL, "before")).await.unwrap().status, 200);
+    let (mut cluster, token) = called(1).await;
     cluster.world.carrier().terminate();
     assert!(cluster.world.carrier_mut().ended().await.success());
     cluster.world.veloera.kill();
@@ -98,13 +103,8 @@ async fn a_relay_node_starts_alone_knows_its_callers_and_brings_its_journal_home
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_node_that_is_started_again_with_everything_down_goes_on_with_the_quota_that_it_has() {
-    let mut cluster = Cluster::start(1, patient(), short).await;
-    let token = cluster.world.token("known", Some(1_000_000_000)).await;
-    let client = cluster.world.client(&token.key);
     // Often enough to be granted more than the call at hand needs.
-    for nth in 0..6 {
-        assert_eq!(client.chat(&chat(MODEL, &format!("before {nth}"))).await.unwrap().status, 200);
-    }
+    let (mut cluster, token) = called(6).await;
     cluster.world.veloera.kill();
     cluster.world.carrier().terminate();
     assert!(cluster.world.carrier_mut().ended().await.success());
