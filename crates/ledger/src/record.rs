@@ -7,8 +7,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One record. A call's records are `Reserve`, then per attempt `Sent` and `AttemptEnded`, then `Progress` and
-/// `Extend` while it streams, and exactly one of `Settle` and `Void`.
+/// One record. A call's records are `Reserve`, then per attempt `Sent` and, unless it was billed, `AttemptEnded`, then
+/// `Progress` and `Extend` while it streams, and exactly one of `Settle` and `Void`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A process opened the journal.

@@ -15,7 +15,7 @@ mod recalled;
 mod told;
 mod windows;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use domain::{
     AccountId, Nanos, TimeStamp,
@@ -235,5 +235,30 @@ async fn idle_quota_is_kept_while_the_ledger_cannot_be_reached_and_goes_home_aft
     node.tidy();
     node.upload().await.unwrap();
     assert_eq!(ledger.account(PAYER).await.available_nanos(), 70);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn idle_quota_of_a_node_with_nothing_to_bring_home_is_kept_as_well_until_the_ledger_has_answered() {
+    let ledger = Ledger::with(100).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = ledger.node_over(port.clone(), "boot 1").await.unwrap();
+    reserve(&node, 1, 40).await.unwrap();
+    answered(&node, 1, 25);
+    node.upload_or_report().await;
+    port.set(Line::Down);
+    ledger.clock.pass_ms(2_000);
+    for _ in 0..3 {
+        node.look_before_giving_back().await;
+        node.tidy();
+        assert_eq!(node.open_leases(), 1);
+        node.upload_or_report().await;
+        assert!(node.away.load(Ordering::Relaxed), "nobody has answered");
+    }
+    port.set(Line::Good);
+    node.upload_or_report().await;
+    node.look_before_giving_back().await;
+    node.tidy();
+    assert_eq!(node.open_leases(), 0);
     ledger.is_sound().await;
 }

@@ -65,9 +65,13 @@ impl Node {
 
     /// Where something is about to be given back of which the ledger would not hear, it is kept: calls here may need it
     /// before the ledger is there again.
-    async fn look_before_giving_back(&self) {
+    pub(super) async fn look_before_giving_back(&self) {
         let has_idle = self.inner.lock().state.has_idle(self.clock.boot_ms());
-        if has_idle && let Err(error) = self.port.cursor(self.journal_id()).await {
+        let is_away = self.away.load(Ordering::Relaxed);
+        if has_idle
+            && !is_away
+            && let Err(error) = self.port.cursor(self.journal_id()).await
+        {
             self.report_home(&Err(error.into()));
         }
     }
@@ -144,6 +148,8 @@ impl Node {
     fn has_to_upload(&self, place: &Place) -> bool {
         let inner = self.inner.lock();
         !inner.journal.is_durable()
+            // That it is back is only known once it has answered.
+            || self.away.load(Ordering::Relaxed)
             || inner.journal.seq() != *self.ingested.borrow()
             || self.broken.load(Ordering::Acquire)
             || self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
