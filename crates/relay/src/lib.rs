@@ -24,6 +24,7 @@ mod route;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod upstream;
 mod whole;
 
@@ -44,4 +45,5 @@ pub use self::{
     providers::{Format, Provider, Providers, ProvidersError},
     report::{AttemptReport, CallReport, ErrorType, Incoming, Noted, Observer, Traced},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
+    turn::Turn,
 };

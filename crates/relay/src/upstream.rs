@@ -1,10 +1,12 @@
 //! Sending, and what an error means for the call.
 
+mod alarm;
 mod conduit;
 mod conduits;
 mod connections;
 mod egress;
 mod error;
+mod late;
 #[cfg(test)]
 mod tests;
 

@@ -20,32 +20,57 @@ use hyper::{
     },
 };
 
-use super::{conduits::Conduits, egress::Connected};
+use super::{alarm::Alarm, conduits::Conduits, egress::Connected, late::Late};
 
 /// A connection to a provider that speaks HTTP/1.
 pub(super) struct Conduit {
     sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<Connection<Connected, Full<Bytes>>>>,
+    connection: Pin<Box<Connection<Late, Full<Bytes>>>>,
+    alarm: Arc<Alarm>,
+    /// Rings it.
+    bell: Waker,
     is_open: bool,
 }
+
+/// How often a connection is looked after again that changes while it is looked after, before others have their turn.
+const LOOKS_MAX: usize = 4;
 
 /// A request that was not sent whole, or not answered.
 type Unsent = TrySendError<Request<Full<Bytes>>>;
 
 impl Conduit {
     pub(super) async fn over(connected: Connected) -> hyper::Result<Self> {
-        let (sender, connection) = handshake(connected).await?;
-        Ok(Self { sender, connection: Box::pin(connection), is_open: true })
+        let (sender, connection) = handshake(Late::new(connected)).await?;
+        let alarm = Arc::<Alarm>::default();
+        let bell = Waker::from(Arc::clone(&alarm));
+        Ok(Self { sender, connection: Box::pin(connection), alarm, bell, is_open: true })
     }
 
     /// Does what there is to do on the connection now.
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        self.is_open = self.is_open && self.connection.as_mut().poll(cx).is_pending();
+    fn drive(&mut self) {
+        let mut cx = Context::from_waker(&self.bell);
+        self.is_open = self.is_open && self.connection.as_mut().poll(&mut cx).is_pending();
+    }
+
+    /// Drives the connection until `found` finds what it brings, or it has no more to bring now.
+    ///
+    /// What `found` looks at changes only while the connection is driven, which is done here: it is given no waker.
+    fn poll<T>(&mut self, cx: &Context<'_>, mut found: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        for _ in 0..LOOKS_MAX {
+            self.alarm.begin();
+            self.drive();
+            let found = found(&mut Context::from_waker(Waker::noop()));
+            if found.is_ready() || self.alarm.may_sleep(cx) {
+                return found;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Whether another request can be sent, as far as is known here.
     pub(super) fn is_free(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.drive();
         self.is_open && self.sender.is_ready()
     }
 
@@ -55,11 +80,7 @@ impl Conduit {
         request: Request<Full<Bytes>>,
     ) -> Result<(Self, Response<Incoming>), Unsent> {
         let mut answer = pin!(self.sender.try_send_request(request));
-        let answer = poll_fn(|cx| {
-            self.drive(cx);
-            answer.as_mut().poll(cx)
-        });
-        let answer = answer.await?;
+        let answer = poll_fn(|cx| self.poll(cx, |cx| answer.as_mut().poll(cx))).await?;
         Ok((self, answer))
     }
 }
@@ -83,10 +104,6 @@ impl ConduitBody {
         Self { incoming: Some(incoming), conduit: Some(conduit), conduits, origin }
     }
 
-    fn poll_here(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        self.incoming.as_mut().map_or(Poll::Ready(None), |incoming| Pin::new(incoming).poll_frame(cx))
-    }
-
     /// Gives the connection back. One on which more of the answer is still to come is closed.
     fn end(&mut self) {
         drop(self.incoming.take());
@@ -106,12 +123,13 @@ impl Body for ConduitBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut frame = self.poll_here(cx);
+        let Self { incoming, conduit, .. } = &mut *self;
+        let (Some(incoming), Some(conduit)) = (incoming, conduit) else { return Poll::Ready(None) };
+        let mut incoming = Pin::new(incoming);
+        // What has come already is taken before more is read.
+        let mut frame = incoming.as_mut().poll_frame(&mut Context::from_waker(Waker::noop()));
         if frame.is_pending() {
-            if let Some(conduit) = &mut self.conduit {
-                conduit.drive(cx);
-            }
-            frame = self.poll_here(cx);
+            frame = conduit.poll(cx, |cx| incoming.as_mut().poll_frame(cx));
         }
         if matches!(frame, Poll::Ready(None)) {
             self.end();

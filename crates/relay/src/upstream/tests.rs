@@ -1,4 +1,12 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Wake,
+    time::Duration,
+};
 
 use domain::account::AttemptOutcome;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -65,4 +73,20 @@ fn a_name_keeps_the_addresses_that_may_be_connected_to() {
     let metadata: SocketAddr = "169.254.169.254:0".parse().unwrap();
     assert_eq!(allowed(vec![metadata, local]).unwrap(), [local]);
     assert!(allowed(vec![metadata]).unwrap_err().to_string().contains("169.254.169.254"));
+}
+
+/// Counts how often it was woken.
+#[derive(Debug, Default)]
+pub(super) struct Woken(AtomicUsize);
+
+impl Woken {
+    pub(super) fn times(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

@@ -1,7 +1,13 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::Request;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,7 +17,10 @@ use tokio::{
 };
 
 use super::{Conduits, host_of};
-use crate::{RelayConfig, upstream::connections::dial};
+use crate::{
+    RelayConfig,
+    upstream::{connections::dial, tests::Woken},
+};
 
 const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -67,6 +76,36 @@ async fn a_connection_serves_the_next_call_once_its_answer_was_read() {
     assert_eq!(read, ("ok".into(), "ok".into()));
     assert!(asked.starts_with("POST /v1 HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains(&format!("host: {address}\r\n")), "{asked}");
+}
+
+#[tokio::test]
+async fn a_piece_of_an_answer_wakes_its_reader_once() {
+    let ((listener, address), conduits) = (listen().await, conduits());
+    let serve = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        answer(&mut connection, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        connection
+    };
+    let (mut connection, response) = tokio::join!(serve, conduits.send(ask(address)));
+    let mut body = response.unwrap().into_body();
+    let woken = Arc::new(Woken::default());
+    let reader = Waker::from(Arc::clone(&woken));
+    let mut poll = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(&reader));
+    assert!(poll().is_pending());
+    for piece in 1..=4 {
+        connection.write_all(b"2\r\nok\r\n").await.unwrap();
+        while woken.times() < piece {
+            yield_now().await;
+        }
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
+        assert!(poll().is_pending());
+        assert_eq!(woken.times(), piece, "it was not woken by what it did itself");
+    }
+    connection.write_all(b"0\r\n\r\n").await.unwrap();
+    while woken.times() < 5 {
+        yield_now().await;
+    }
+    assert!(matches!(poll(), Poll::Ready(None)));
 }
 
 #[tokio::test]

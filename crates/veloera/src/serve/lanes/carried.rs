@@ -5,10 +5,11 @@ use std::{
     net,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use relay::Turn;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -30,6 +31,7 @@ pub(super) struct Place {
 /// On the thread that made it.
 pub(in super::super) struct Carried {
     connection: TcpStream,
+    turn: Turn,
     _place: Place,
 }
 
@@ -38,7 +40,7 @@ impl Carried {
         let connection = TcpStream::from_std(connection)?;
         // Small frames go out at once: without this streams stall 40 ms.
         connection.set_nodelay(true)?;
-        Ok(Self { connection, _place: place })
+        Ok(Self { connection, turn: Turn::default(), _place: place })
     }
 
     /// Waits for the first bytes, and leaves them where they are.
@@ -63,12 +65,15 @@ impl AsyncRead for Carried {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_read(cx, buf)
+        ready!(Pin::new(&mut self.connection).poll_read(cx, buf))?;
+        self.turn.read();
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Carried {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll_last(cx));
         Pin::new(&mut self.connection).poll_write(cx, bytes)
     }
 
@@ -77,6 +82,7 @@ impl AsyncWrite for Carried {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll_last(cx));
         Pin::new(&mut self.connection).poll_write_vectored(cx, pieces)
     }
 
