@@ -32,13 +32,13 @@ check:
 	$(MAKE) lint
 	$(MAKE) test
 
-# What a call costs beside bare proxies, and what the ledger reaches beside bare rows, each in one run. The machine
-# should have nothing else to do. LANES=settle,journal measures only those.
+# What a call costs beside bare proxies, and what the ledger reaches beside bare rows, each in one run, of the build that
+# is handed out. The machine should have nothing else to do. LANES=settle,journal measures only those.
 bench:
 	infra/setup bench
-	cargo build --release --locked -p veloera
+	cargo build --profile dist --locked -p veloera
 	cargo build --release --locked -p tests --bins
-	"$${CARGO_TARGET_DIR:-target}/release/bench" $(LANES)
+	VELOERA_BIN="$$(realpath "$${CARGO_TARGET_DIR:-target}")/dist/veloera" "$${CARGO_TARGET_DIR:-target}/release/bench" $(LANES)
 
 # The larger scopes of the model and thousands of seeds: an hour and some gigabytes. What was run is then in docs/soak.md;
 # what fails says its seed. VELOERA_SEEDS=n runs so many.
