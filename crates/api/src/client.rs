@@ -1,6 +1,7 @@
 //! What API clients ask for, in their own format, errors included.
 
 pub(crate) mod auth;
+pub(crate) mod billing;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;

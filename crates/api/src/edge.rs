@@ -10,7 +10,7 @@ use relay::{ChannelKeeper, Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Metrics, Nodes, Setup, SignIn, Tails};
+use crate::{Balances, Metrics, Nodes, Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -82,6 +82,8 @@ pub struct ClientEdge {
     pub tokens: Arc<TokenLookup>,
     /// Whether that is recent enough.
     pub freshness: Arc<dyn Freshness>,
+    /// Knows what they have left, for display.
+    pub balances: Arc<dyn Balances>,
     /// Carries calls.
     pub relay: Arc<Relay>,
     /// Makes ids and secrets.

@@ -6,6 +6,7 @@
 mod admin;
 mod apply;
 mod around;
+mod balances;
 mod client;
 mod cors;
 mod dispatch;
@@ -32,6 +33,7 @@ pub mod subject;
 pub use admin::accounts::AccountView;
 pub use admin::events::Tails;
 pub use apply::{Applied, AppliedItem, ApplyError, Desired, DesiredChannel, DesiredGroup, Outcome, apply};
+pub use balances::{BalanceError, Balances, LoggedBalances};
 pub use edge::{Check, ClientEdge, Edge, EdgeLimits, Freshness, Health, Ids};
 pub use metrics::Metrics;
 pub use openapi::openapi;

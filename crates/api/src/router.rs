@@ -19,7 +19,7 @@ use crate::{
         sessions, settings, tokens, users,
     },
     around::{self, is_client},
-    client::{chat, completions, embeddings, models, respond::ClientError},
+    client::{billing, chat, completions, embeddings, models, respond::ClientError},
     cors, docs,
     extract::{applied, position},
     openapi,
@@ -51,6 +51,9 @@ fn for_clients(edge: &Arc<ClientEdge>) -> Router {
     let (routes, _) = client().split_for_parts();
     routes
         .route("/v1/models/{id}/{*rest}", axum::routing::get(models::read_slashed))
+        // Where clients ask that take the server's address for the base of these.
+        .route("/dashboard/billing/subscription", axum::routing::get(billing::subscription))
+        .route("/dashboard/billing/usage", axum::routing::get(billing::usage))
         .method_not_allowed_fallback(client_method)
         .with_state(edge.clone())
 }
@@ -98,6 +101,8 @@ pub(crate) fn client() -> OpenApiRouter<Arc<ClientEdge>> {
         .routes(routes!(embeddings::embed))
         .routes(routes!(models::list))
         .routes(routes!(models::read))
+        .routes(routes!(billing::subscription))
+        .routes(routes!(billing::usage))
 }
 
 pub(crate) fn admin() -> OpenApiRouter<Arc<Edge>> {

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod auth;
+mod billing;
 mod budgets;
 mod calls;
 mod catalogue;

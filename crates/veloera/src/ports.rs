@@ -1,6 +1,7 @@
 //! The data plane's ports, put onto the ledger and the read models.
 
 mod accounts;
+mod balances;
 mod board;
 mod kept;
 mod tokens;
@@ -27,7 +28,9 @@ use relay::{
 };
 
 use self::kept::KeptPrices;
-pub(crate) use self::{accounts::LedgerAccounts, board::Board, tokens::ControlTokens};
+pub(crate) use self::{
+    accounts::LedgerAccounts, balances::ToldBalances, board::Board, tokens::ControlTokens,
+};
 use crate::environment::Machine;
 
 /// The node's ledger, as the data plane sees it.

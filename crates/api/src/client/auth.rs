@@ -1,10 +1,10 @@
 //! Who calls: a key becomes a token, the token a caller, or the call goes no further.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::http::{header, request::Parts};
 use domain::{api_token::Network, user::UserStatus};
-use projections::{TokenEntry, lookup::TokenOutOfReach, tokens::TokenState};
+use projections::{TokenEntry, lookup::TokenOutOfReach, tokens::TokenState, users::UserRow};
 use relay::{Caller, CallerLimits};
 use wire::openai_chat::error::ErrorCode;
 
@@ -19,8 +19,31 @@ const STALE_PAUSE: Duration = Duration::from_secs(5);
 /// The same where what its token may do could not be found out.
 const LOOKUP_PAUSE: Duration = Duration::from_secs(1);
 
+/// A token that may be used, and its user.
+pub(crate) struct Known {
+    pub(crate) token: Arc<TokenEntry>,
+    user: Arc<UserRow>,
+}
+
 /// Whoever calls.
 pub(crate) async fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, ClientError> {
+    let Known { token, user } = known(edge, parts).await?;
+    let rules = token.rules();
+    let limits = CallerLimits { token: rules.limits, user: edge.directory.user_limits(&user.group) };
+    let group = rules.group.clone().unwrap_or_else(|| user.group.clone());
+    Ok(Caller {
+        token_id: token.token_id,
+        user_id: token.user_id,
+        budgets: edge.directory.budgets(token.token_id, token.user_id, &group),
+        group,
+        scopes: std::iter::once(token.account_id).chain(rules.limit_account_id).collect(),
+        models: rules.models.clone(),
+        limits,
+    })
+}
+
+/// Whoever asks, whatever for.
+pub(crate) async fn known(edge: &ClientEdge, parts: &Parts) -> Result<Known, ClientError> {
     if !edge.freshness.is_current() {
         let message = "this node has not heard of revoked keys for too long to let anyone in; send it again";
         return Err(ClientError::new(ErrorCode::Overloaded, message).after(STALE_PAUSE));
@@ -34,24 +57,13 @@ pub(crate) async fn caller(edge: &ClientEdge, parts: &Parts) -> Result<Caller, C
         refused("the API key is not known here: check it for missing characters, or issue a new one")
     })?;
     in_use(edge, &token)?;
-    let rules = token.rules();
-    comes_from_where_it_may(rules.networks.as_deref(), peer(parts))?;
+    comes_from_where_it_may(token.rules().networks.as_deref(), peer(parts))?;
     let user = edge
         .directory
         .user(token.user_id)
         .filter(|user| user.status == UserStatus::Enabled)
         .ok_or_else(|| ClientError::new(ErrorCode::Forbidden, "the user of this API key is disabled"))?;
-    let limits = CallerLimits { token: rules.limits, user: edge.directory.user_limits(&user.group) };
-    let group = rules.group.clone().unwrap_or_else(|| user.group.clone());
-    Ok(Caller {
-        token_id: token.token_id,
-        user_id: token.user_id,
-        budgets: edge.directory.budgets(token.token_id, token.user_id, &group),
-        group,
-        scopes: std::iter::once(token.account_id).chain(rules.limit_account_id).collect(),
-        models: rules.models.clone(),
-        limits,
-    })
+    Ok(Known { token, user })
 }
 
 fn in_use(edge: &ClientEdge, token: &TokenEntry) -> Result<(), ClientError> {

@@ -30,8 +30,8 @@ use uuid::Uuid;
 use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent, Told};
 pub(crate) use self::{ask::Answered, ports::Condition};
 use crate::{
-    ClientEdge, Edge, EdgeLimits, Ids, Metrics, Nodes, Setup, SignIn, Tails, client_router, control_router,
-    key, router, subject,
+    ClientEdge, Edge, EdgeLimits, Ids, LoggedBalances, Metrics, Nodes, Setup, SignIn, Tails, client_router,
+    control_router, key, router, subject,
 };
 
 /// A secret that must never be seen again.
@@ -101,6 +101,7 @@ fn relay(
 }
 
 fn client_edge(
+    log: &EventLog,
     (directory, relay, ids, clock): (Arc<Directory>, Arc<Relay>, Arc<Counting>, Arc<Hands>),
     heard: Arc<AtomicBool>,
     health: Condition,
@@ -110,6 +111,7 @@ fn client_edge(
         tokens: TokenLookup::new(directory.clone(), Vec::new()),
         directory,
         freshness: Arc::new(Heard(heard)),
+        balances: Arc::new(LoggedBalances(log.clone())),
         relay,
         ids,
         clock,
@@ -153,7 +155,7 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     let bank = Bank::open(log.clone(), bank_options).await.unwrap();
     let told = Arc::new(Told::default());
     let common = (directory.clone(), relay, ids.clone(), clock.clone());
-    let client = client_edge(common, heard.clone(), health, limits);
+    let client = client_edge(&log, common, heard.clone(), health, limits);
     let (sign_in, tails, nodes) = (SignIn::default(), Tails::default(), Nodes::default());
     let edge = Arc::new(Edge {
         client,

@@ -21,7 +21,8 @@ use crate::{Versioned, channels::ChannelRow, groups::GroupRow, tokens::TokenRow,
 /// How long an answer may take: there is another way to what is asked.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
 
-/// Reads at a Redis server.
+/// Reads at a Redis server; clones share their connection.
+#[derive(Clone)]
 pub struct RedisReader {
     client: Client,
     sealer: Sealer,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{ClientEdge, Edge, EdgeLimits, Metrics, Nodes, Setup, SignIn, Tails};
+use api::{ClientEdge, Edge, EdgeLimits, LoggedBalances, Metrics, Nodes, Setup, SignIn, Tails};
 use domain::trace::Sampling;
 use eventlog::{
     Clock, EventLog, Sealer,
@@ -103,6 +103,7 @@ impl Parts {
             directory: Arc::clone(&self.directory),
             tokens: TokenLookup::new(Arc::clone(&self.directory), Vec::new()),
             freshness: Arc::new(WithTheLog),
+            balances: Arc::new(LoggedBalances(self.log.clone())),
             relay: Arc::clone(&self.relay),
             ids: Arc::new(Machine),
             clock: Arc::new(Machine),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use api::{ClientEdge, EdgeLimits, Metrics};
+use api::{Balances, ClientEdge, EdgeLimits, Metrics};
 use cluster::{
     Control, ControlError, ControlOptions, ControlSource, ControlUrls, Follower, Freshness, Identity,
     RemoteLedger, Replica, Shelf, StalenessBounds,
@@ -14,6 +14,7 @@ use ledger::Unheard;
 use projections::{
     Directory,
     lookup::{TokenLookup, TokenTier},
+    redis::RedisReader,
 };
 use relay::Relay;
 use tokio::{
@@ -33,7 +34,7 @@ use crate::{
     health::RemoteHealth,
     keeper::Keeper,
     metrics::NodeMetrics,
-    ports::{ControlTokens, Heard, ReadModels},
+    ports::{ControlTokens, Heard, ReadModels, ToldBalances},
     replica::DirectoryReplica,
     telemetry::Telemetry,
 };
@@ -97,12 +98,14 @@ impl RemoteParts {
         work.follow(control, follower.run(hints));
         let models = ReadModels::new(Arc::clone(&directory), providers, sealer.clone());
         let (keeper, reports) = Keeper::new();
-        let tokens = tokens(config, &directory, nodes.clone(), sealer.clone())?;
+        let redis = redis::reader(config, sealer.clone())?;
+        let balances = Arc::new(ToldBalances(redis.clone()));
+        let tokens = tokens(&directory, redis, nodes.clone());
         work.follow(control, reports.tell(nodes));
         let ports = ports(&work, models, Arc::new(keeper), telemetry);
         let relay = Relay::new(ports, relay_config(config), work.tasks.clone())?;
         count_together(config, &relay, sealer, &work, control)?;
-        let edge = edge(config, &work, (directory, tokens), relay, &freshness, telemetry);
+        let edge = edge(config, &work, (directory, tokens, balances), relay, &freshness, telemetry);
         Ok(Self { work, edge, shelf, replica, freshness })
     }
 
@@ -117,7 +120,7 @@ impl RemoteParts {
 fn edge(
     config: &Config,
     work: &Work,
-    (directory, tokens): (Arc<Directory>, Arc<TokenLookup>),
+    (directory, tokens, balances): (Arc<Directory>, Arc<TokenLookup>, Arc<dyn Balances>),
     relay: Arc<Relay>,
     freshness: &Arc<Freshness>,
     telemetry: &Telemetry,
@@ -141,6 +144,7 @@ fn edge(
         })),
         directory,
         tokens,
+        balances,
         relay,
         ids: Arc::new(Machine),
         clock: Arc::new(Machine),
@@ -161,15 +165,10 @@ fn bounds(config: &Config) -> StalenessBounds {
 }
 
 /// Finds tokens in memory and on disk, then at the Redis server where there is one, then at the control nodes.
-fn tokens(
-    config: &Config,
-    directory: &Arc<Directory>,
-    nodes: Control,
-    sealer: Sealer,
-) -> anyhow::Result<Arc<TokenLookup>> {
-    let redis = redis::reader(config, sealer)?.map(|reader| Box::new(reader) as Box<dyn TokenTier>);
+fn tokens(directory: &Arc<Directory>, redis: Option<RedisReader>, nodes: Control) -> Arc<TokenLookup> {
+    let redis = redis.map(|reader| Box::new(reader) as Box<dyn TokenTier>);
     let control = Box::new(ControlTokens(nodes)) as Box<dyn TokenTier>;
-    Ok(TokenLookup::new(Arc::clone(directory), redis.into_iter().chain([control]).collect()))
+    TokenLookup::new(Arc::clone(directory), redis.into_iter().chain([control]).collect())
 }
 
 /// What the process before this one wrote down; at the first start, what the control nodes say.
