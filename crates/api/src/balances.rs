@@ -22,7 +22,7 @@ pub enum BalanceError {
 
 /// Knows what accounts come to.
 pub trait Balances: Send + Sync + 'static {
-    /// That account, as of about a second ago or less; `None` where there is none.
+    /// That account, as of now or of a second or so ago; `None` where none is known.
     fn of(&self, id: AccountId) -> BoxFuture<'_, Result<Option<AccountSummary>, BalanceError>>;
 }
 

@@ -45,5 +45,5 @@ pub use self::{
     providers::{Format, Provider, Providers, ProvidersError},
     report::{AttemptReport, CallReport, ErrorType, Incoming, Noted, Observer, Traced},
     route::{Choice, Failed, Picker, Route, RouteError, RouteKey, RouteTable},
-    turn::Turn,
+    turn::InTurn,
 };

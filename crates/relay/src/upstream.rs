@@ -6,7 +6,6 @@ mod conduits;
 mod connections;
 mod egress;
 mod error;
-mod late;
 #[cfg(test)]
 mod tests;
 

@@ -19,13 +19,18 @@ use hyper::{
         http1::{Connection, SendRequest, handshake},
     },
 };
+use hyper_util::rt::TokioIo;
 
-use super::{alarm::Alarm, conduits::Conduits, egress::Connected, late::Late};
+use super::{alarm::Alarm, conduits::Conduits, egress::Connected};
+use crate::InTurn;
+
+/// A connection as hyper drives it.
+type Wire = TokioIo<InTurn<TokioIo<Connected>>>;
 
 /// A connection to a provider that speaks HTTP/1.
 pub(super) struct Conduit {
     sender: SendRequest<Full<Bytes>>,
-    connection: Pin<Box<Connection<Late, Full<Bytes>>>>,
+    connection: Pin<Box<Connection<Wire, Full<Bytes>>>>,
     alarm: Arc<Alarm>,
     /// Rings it.
     bell: Waker,
@@ -40,7 +45,7 @@ type Unsent = TrySendError<Request<Full<Bytes>>>;
 
 impl Conduit {
     pub(super) async fn over(connected: Connected) -> hyper::Result<Self> {
-        let (sender, connection) = handshake(Late::new(connected)).await?;
+        let (sender, connection) = handshake(TokioIo::new(InTurn::new(TokioIo::new(connected)))).await?;
         let alarm = Arc::<Alarm>::default();
         let bell = Waker::from(Arc::clone(&alarm));
         Ok(Self { sender, connection: Box::pin(connection), alarm, bell, is_open: true })

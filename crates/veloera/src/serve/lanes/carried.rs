@@ -1,21 +1,9 @@
 //! A client's connection, counted for as long as it is open.
 
-use std::{
-    io::{self, IoSlice},
-    net,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{io, net, sync::Arc, time::Duration};
 
-use relay::Turn;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::OwnedSemaphorePermit,
-    time::sleep,
-};
+use relay::InTurn;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::sleep};
 
 /// How HTTP/2 begins where no TLS has agreed on it, as far as it takes to tell it from any method of HTTP/1.
 const PREFACE: [u8; 4] = *b"PRI ";
@@ -31,8 +19,7 @@ pub(super) struct Place {
 /// On the thread that made it.
 pub(in super::super) struct Carried {
     connection: TcpStream,
-    turn: Turn,
-    _place: Place,
+    place: Place,
 }
 
 impl Carried {
@@ -40,7 +27,7 @@ impl Carried {
         let connection = TcpStream::from_std(connection)?;
         // Small frames go out at once: without this streams stall 40 ms.
         connection.set_nodelay(true)?;
-        Ok(Self { connection, turn: Turn::default(), _place: place })
+        Ok(Self { connection, place })
     }
 
     /// Waits for the first bytes, and leaves them where they are.
@@ -57,44 +44,9 @@ impl Carried {
             sleep(PREFACE_PAUSE).await;
         }
     }
-}
 
-impl AsyncRead for Carried {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.connection).poll_read(cx, buf))?;
-        self.turn.read();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Carried {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll_last(cx));
-        Pin::new(&mut self.connection).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll_last(cx));
-        Pin::new(&mut self.connection).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.connection.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(cx)
+    /// What is read and written, and what to hold for as long.
+    pub(super) fn into_parts(self) -> (InTurn<TcpStream>, Place) {
+        (InTurn::new(self.connection), self.place)
     }
 }

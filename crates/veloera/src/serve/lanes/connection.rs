@@ -39,7 +39,8 @@ pub(super) async fn serve(carried: Carried, peer: SocketAddr, router: Router, la
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().call(request)
     });
-    let io = TokioIo::new(carried);
+    let (connection, _place) = carried.into_parts();
+    let io = TokioIo::new(connection);
     if is_http2 {
         let mut server = http2::Builder::new(TokioExecutor::new());
         server.timer(TokioTimer::new()).keep_alive_interval(PING_EVERY).max_concurrent_streams(STREAMS_MAX);
