@@ -74,5 +74,10 @@ mod tests {
         bell.wake_by_ref();
         bell.wake_by_ref();
         assert_eq!(woken.times(), 1, "what is awake is not woken");
+        alarm.begin();
+        assert!(alarm.may_sleep(&cx));
+        alarm.begin();
+        bell.wake_by_ref();
+        assert_eq!(woken.times(), 1, "nor what has begun for another reason");
     }
 }
