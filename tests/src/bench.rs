@@ -34,6 +34,7 @@ mod start;
 mod store;
 mod sustained;
 mod table;
+mod train;
 mod workload;
 
 use std::process::ExitCode;
@@ -96,11 +97,12 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             let provider = address.parse().expect("an address");
             helper::serve(proxy::runtime(), async |listener| proxy::serve(listener, provider).await);
         }
+        [train::SUBCOMMAND] => alone().block_on(train::run()),
         [] => measure(&plan, &Part::named("").expect("all of them")),
         [list] if let Some(parts) = Part::named(list) => measure(&plan, &parts),
         _ => {
             let known = Part::ALL.map(|(name, _)| name).join(",");
-            eprintln!("usage: bench [--quick] [LANE,...]   of {known}");
+            eprintln!("usage: bench [--quick] [LANE,...]   of {known}; bench train");
             return ExitCode::from(USAGE);
         }
     }
@@ -130,9 +132,14 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
+/// One thread.
+fn alone() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
 fn calls(plan: &Plan) -> String {
     // One thread, beside the provider on the core that is not the servers'.
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = alone();
     let cores = Cores::shared_out();
     let _apart = cores.map(|cores| OnCore::move_to(cores.rest));
     runtime.block_on(async {

@@ -87,6 +87,11 @@ impl Gateway {
         begun.elapsed()
     }
 
+    /// Ends it in order.
+    pub(super) async fn end(mut self) {
+        end(&mut self.veloera).await;
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.veloera.pid()
     }

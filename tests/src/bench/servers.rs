@@ -89,6 +89,13 @@ impl Server {
         }
     }
 
+    /// Ends it in order, where it is a gateway.
+    pub(super) async fn end(self) {
+        if let Kind::Gateway(gateway) = self.kind {
+            gateway.end().await;
+        }
+    }
+
     /// Whether its threads have names that say what they do.
     pub(super) const fn has_named_threads(&self) -> bool {
         matches!(self.kind, Kind::Gateway(_))
