@@ -215,6 +215,29 @@ async fn a_command_of_an_administrator_keeps_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_an_administrator_has_a_span_and_its_event_is_part_of_that() {
+    let collector = Collector::start().await;
+    let launch = Launch::default().set("OTLP_ENDPOINT", collector.url()).set("TRACE_SAMPLES_PER_MILLION", 0);
+    let world = World::launched(launch, answer).await;
+    let group = json!({ "name": "vip", "ratio_millionths": 900_000 });
+    world.admin().create_in_trace(&sampled(), "/groups", &group).await;
+    let asked = collector.span(TRACE, "POST /api/v1/groups").await;
+    assert_eq!(hex::encode(&asked.parent_span_id), SPAN);
+    for (key, value) in [
+        ("http.request.method", "POST"),
+        ("http.route", "/api/v1/groups"),
+        ("http.response.status_code", "201"),
+    ] {
+        assert_eq!(attribute(&asked.attributes, key).as_deref(), Some(value), "{key}");
+    }
+    let events = world.admin().list("/events?log=control&type=group_created").await;
+    let of_trace: Vec<_> = events.iter().filter(|event| event["metadata"]["trace_id"] == TRACE).collect();
+    assert_eq!(of_trace.len(), 1, "{events:#?}");
+    assert_eq!(of_trace[0]["metadata"]["span_id"], hex::encode(&asked.span_id));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charges_it() {
     let collector = Collector::start().await;
     let launch = Launch::default().set("OTLP_ENDPOINT", collector.url());
@@ -230,8 +253,9 @@ async fn a_trace_goes_on_from_the_node_that_carries_a_call_to_the_one_that_charg
     let group = json!({ "name": "vip", "ratio_millionths": 900_000 });
     let parent = format!("00-{other}-{SPAN}-01");
     cluster.world.admin().create_in_trace(&parent, "/groups", &group).await;
+    let asked = collector.span(&other, "POST /api/v1/groups").await;
     let heeded = collector.span(&other, "apply directory").await;
-    assert_eq!(hex::encode(&heeded.parent_span_id), SPAN);
+    assert_eq!(heeded.parent_span_id, asked.span_id);
     cluster.close().await;
 }
 

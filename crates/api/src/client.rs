@@ -6,5 +6,5 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod models;
-mod relayed;
+pub(crate) mod relayed;
 pub(crate) mod respond;

@@ -9,11 +9,10 @@ use axum::{
 use domain::{CommandId, Sealed, trace::TraceContext};
 use eventlog::{Command, Executed, Fault, Heads, Metadata, StoreError, Tx};
 use futures_util::future::BoxFuture;
-use relay::Incoming;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Edge,
+    Edge, around,
     extract::{Intent, idempotency::peer, position},
     permission::Actor,
     problem::{Code, Denial, Problem},
@@ -138,7 +137,7 @@ impl By {
 
     /// Whoever asks with that request.
     pub(crate) fn request(actor: String, parts: &Parts) -> Self {
-        Self { actor, ip: peer(parts), trace: Incoming::read(&parts.headers).parent() }
+        Self { actor, ip: peer(parts), trace: around::traced(parts) }
     }
 
     /// Somebody of whom no more is known.

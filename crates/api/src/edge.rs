@@ -10,7 +10,7 @@ use relay::{ChannelKeeper, Providers, Relay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Balances, Metrics, Nodes, Setup, SignIn, Tails};
+use crate::{Balances, Metrics, Nodes, Onlooker, Setup, SignIn, Tails};
 
 /// Makes ids and secrets.
 pub trait Ids: Send + Sync + 'static {
@@ -94,6 +94,8 @@ pub struct ClientEdge {
     pub health: Arc<dyn Health>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Is told of requests that are recorded, calls apart: the relay tells of those.
+    pub onlooker: Arc<dyn Onlooker>,
     /// The key that whoever reads the metrics must show, if there is one.
     pub metrics_key: Option<String>,
     /// Which web pages of others may ask, such as `https://app.example`; `*` is every page.

@@ -2,16 +2,9 @@
 //!
 //! Requests are counted here, as they are answered. Everything else is read where it stands, when somebody asks.
 
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    time::Duration,
-};
+use std::{borrow::Cow, fmt, time::Duration};
 
-use axum::{
-    extract::MatchedPath,
-    http::{Method, StatusCode},
-};
+use axum::http::{Method, StatusCode};
 use prometheus_client::{
     collector::Collector,
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, prometheus_text},
@@ -40,27 +33,13 @@ struct Route {
     route: Pattern,
 }
 
-/// A route's pattern, as the router has it: no request copies it.
-#[derive(Clone, Debug)]
-struct Pattern(MatchedPath);
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
-}
-
-impl Eq for Pattern {}
-
-impl Hash for Pattern {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_str().hash(state);
-    }
-}
+/// A route's pattern. No call copies it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pattern(pub(crate) Cow<'static, str>);
 
 impl EncodeLabelValue for Pattern {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        self.0.as_str().encode(encoder)
+        self.0.as_ref().encode(encoder)
     }
 }
 
@@ -105,8 +84,8 @@ impl Metrics {
     }
 
     /// A request to a route that there is was answered, or has begun to be.
-    pub(crate) fn note(&self, method: &Method, route: MatchedPath, status: StatusCode, took: Duration) {
-        let (method, route, status) = (name(method), Route { route: Pattern(route) }, status.as_u16());
+    pub(crate) fn note(&self, method: &Method, route: Pattern, status: StatusCode, took: Duration) {
+        let (method, route, status) = (method_name(method), Route { route }, status.as_u16());
         self.took.get_or_create(&route).observe(took.as_secs_f64());
         self.answered.get_or_create(&Answered { method, route: route.route, status }).inc();
     }
@@ -127,7 +106,7 @@ fn histogram() -> Histogram {
 }
 
 /// Methods that no route knows are one.
-const fn name(method: &Method) -> &'static str {
+pub(crate) const fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -28,21 +28,20 @@ use crate::{
     setup, sync,
 };
 
-/// Everything: for API clients, for everyone else, and for those who run the node. The server notes each peer's address as
-/// `ConnectInfo<SocketAddr>`.
-pub fn router(edge: &Arc<Edge>) -> Router {
+/// Everything: for API clients, for everyone else, and for those who run the node.
+pub(crate) fn router(edge: &Arc<Edge>) -> Router {
     let client = &edge.client;
     let routes = for_clients(client).merge(for_everyone_else(edge)).merge(for_nodes(edge));
     around(routes.merge(for_operators(client)), client)
 }
 
 /// What a node answers that carries calls alone.
-pub fn client_router(edge: &Arc<ClientEdge>) -> Router {
+pub(crate) fn client_router(edge: &Arc<ClientEdge>) -> Router {
     around(for_clients(edge).merge(for_operators(edge)), edge)
 }
 
 /// What a node answers that carries no calls.
-pub fn control_router(edge: &Arc<Edge>) -> Router {
+pub(crate) fn control_router(edge: &Arc<Edge>) -> Router {
     let routes = for_everyone_else(edge).merge(for_nodes(edge)).merge(for_operators(&edge.client));
     around(routes, &edge.client)
 }
@@ -165,7 +164,7 @@ fn document() -> Arc<str> {
 /// The path leads nowhere: said in the format of whoever seems to ask.
 async fn unknown(request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
-    if is_client(request.uri()) {
+    if is_client(path) {
         let message = format!("there is no {method} {path} here");
         return ClientError::new(ErrorCode::NotFound, message).into_response();
     }

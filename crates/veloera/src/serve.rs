@@ -10,8 +10,7 @@ mod work;
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, bail};
-use api::Setup;
-use axum::Router;
+use api::{Front, Setup};
 use eventlog::{Component, Inline, LogOptions, Sealer};
 use projections::{Calls, ControlModels};
 use tokio::{
@@ -114,10 +113,10 @@ async fn serve(
     // It holds the log, which ends when nobody does any more: the lanes alone keep it.
     let edge = parts.edge(config, setup);
     let sending = parts.work.export(telemetry, config, &edge.client, &Handle::current());
-    let router = if config.role == Role::Control { api::control_router(&edge) } else { api::router(&edge) };
+    let front = if config.role == Role::Control { Front::of_control(&edge) } else { Front::of_all(&edge) };
     drop(edge);
     let stop = parts.work.stop_after(stop::requested()?);
-    let server = answer(listener, router, relays, stop);
+    let server = answer(listener, front, relays, stop);
     let (work, ends) = parts.into_work();
     stop::in_order(config, server, &work).await?;
     let told = stop::telling(sending).await;
@@ -136,7 +135,7 @@ async fn serve_remote(
 ) -> anyhow::Result<()> {
     let (listener, _) = listen(config, data_dir).await?;
     let stop = parts.work.stop_after(stop::requested()?);
-    let server = answer(listener, api::client_router(&parts.edge), relays, stop);
+    let server = answer(listener, Front::of_relay(&parts.edge), relays, stop);
     stop::in_order(config, server, &parts.work).await?;
     parts.keep();
     stop::told(stop::telling(sending).await).await;
@@ -156,13 +155,13 @@ async fn listen(config: &Config, data_dir: &DataDir) -> anyhow::Result<(TcpListe
 /// Answers on every lane until `stop` resolves and every connection has come to its end. The lanes begin at once.
 fn answer(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     relays: &[Runtime],
     stop: impl Future<Output = ()>,
 ) -> impl Future<Output = anyhow::Result<()>> {
-    let lanes = relays.iter().map(|relay| Lane::begin(relay.handle(), router.clone()));
+    let lanes = relays.iter().map(|relay| Lane::begin(relay.handle(), front.clone()));
     let (lanes, served): (Vec<_>, Vec<_>) = lanes.unzip();
-    drop(router);
+    drop(front);
     async move {
         lanes::hand_out(listener, lanes, Slots::of_this_process(), stop).await;
         for lane in served {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Relays a request of that format.
-pub(super) async fn relayed(
+pub(crate) async fn relayed(
     edge: &ClientEdge,
     format: Format,
     call_id: CallId,
@@ -34,7 +34,8 @@ pub(super) async fn relayed(
     };
     let answered = edge.relay.call(format, call_id, caller, body, Incoming::read(&parts.headers)).await;
     let answer = answered.map_err(|error| {
-        ClientError::from(error).traced(edge.relay.trace_of(call_id, &Incoming::read(&parts.headers)))
+        let trace = edge.relay.trace_of(call_id, &Incoming::read(&parts.headers));
+        ClientError::from(error).traced(trace.map(|trace| trace.context.trace_text()))
     })?;
     let mut response = Response::new(Body::new(answer.body));
     *response.status_mut() = answer.status;

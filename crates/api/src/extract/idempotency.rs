@@ -8,11 +8,13 @@ use axum::{
 };
 use domain::{CommandId, trace::TraceContext};
 use eventlog::Fault;
-use relay::Incoming;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::problem::{Code, Denial, Problem};
+use crate::{
+    around,
+    problem::{Code, Denial, Problem},
+};
 
 /// The longest `Idempotency-Key`.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
@@ -63,7 +65,7 @@ impl Intent {
             precondition: if_match(&parts.headers).map(Precondition)?,
             fingerprint: hash.finalize().into(),
             ip: peer(parts),
-            trace: Incoming::read(&parts.headers).parent(),
+            trace: around::traced(parts),
         })
     }
 

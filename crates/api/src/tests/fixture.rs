@@ -30,8 +30,8 @@ use uuid::Uuid;
 use self::ports::{Counting, Generous, Hands, Heard, Known, START_US, Silent, Told};
 pub(crate) use self::{ask::Answered, ports::Condition};
 use crate::{
-    ClientEdge, Edge, EdgeLimits, Ids, LoggedBalances, Metrics, Nodes, Setup, SignIn, Tails, client_router,
-    control_router, key, router, subject,
+    ClientEdge, Edge, EdgeLimits, Front, Ids, LoggedBalances, Metrics, Nodes, Setup, SignIn, Tails, key,
+    router::router, subject,
 };
 
 /// A secret that must never be seen again.
@@ -48,10 +48,12 @@ pub(super) struct Person {
 /// The node, and whoever is known there.
 pub(super) struct Node {
     pub(super) router: Router,
+    /// The same as it is served.
+    pub(super) front: Front,
     /// What it would answer if it carried calls alone.
-    pub(super) clients: Router,
+    pub(super) clients: Front,
     /// What it would answer if it carried none.
-    pub(super) others: Router,
+    pub(super) others: Front,
     /// Whether it hears of revoked keys.
     pub(super) heard: Arc<AtomicBool>,
     pub(super) log: EventLog,
@@ -117,6 +119,7 @@ fn client_edge(
         clock,
         health: Arc::new(health),
         metrics: Metrics::new(Box::new(Silent)),
+        onlooker: Arc::new(()),
         metrics_key: None,
         cors_origins: vec!["https://app.example".parse().unwrap()],
         limits,
@@ -172,8 +175,9 @@ pub(super) async fn node_of(health: Condition, limits: EdgeLimits, setup: Setup)
     });
     Node {
         router: router(&edge),
-        clients: client_router(&edge.client),
-        others: control_router(&edge),
+        front: Front::of_all(&edge),
+        clients: Front::of_relay(&edge.client),
+        others: Front::of_control(&edge),
         heard,
         bank,
         told,

@@ -1,9 +1,11 @@
 //! What every answer has: origins, compression, the documentation page.
 
 use axum::{body::Body, http::Request};
+use http_body_util::BodyExt;
+use serde_json::json;
 use tower::ServiceExt;
 
-use super::fixture::node;
+use super::fixture::{MODEL, Node, node};
 
 #[tokio::test]
 async fn a_web_page_that_is_named_may_ask_and_no_other() {
@@ -70,11 +72,76 @@ async fn a_node_of_one_role_answers_what_is_of_that_role() {
         ("GET", "/readyz", 200, 200),
         ("GET", "/metrics", 200, 200),
     ] {
-        for (router, status) in [(&node.clients, of_clients), (&node.others, of_others)] {
+        for (front, status) in [(&node.clients, of_clients), (&node.others, of_others)] {
             let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-            let answer = router.clone().oneshot(request).await.unwrap();
+            let answer = front.answer(request).await;
             assert_eq!(answer.status().as_u16(), status, "{method} {path}");
             assert!(answer.headers().contains_key("x-request-id"), "{method} {path}");
         }
     }
+}
+
+/// What is answered to a call by the front and by the router; apart from ids, from what is for web pages alone, and from the
+/// length, which a server adds.
+async fn answers(node: &Node, ask: impl Fn() -> Request<Body>) -> [(u16, Vec<String>, String); 2] {
+    let straight = node.front.answer(ask()).await;
+    let routed = node.router.clone().oneshot(ask()).await.unwrap();
+    let mut told = Vec::new();
+    for answer in [straight, routed] {
+        let (head, body) = answer.into_parts();
+        let names = head.headers.keys().map(ToString::to_string);
+        let is_left_out = |name: &String| {
+            name.starts_with("access-control-") || ["vary", "content-length"].contains(&name.as_str())
+        };
+        let mut names: Vec<_> = names.filter(|name| !is_left_out(name)).collect();
+        names.sort();
+        let body = body.collect().await.unwrap().to_bytes();
+        told.push((head.status.as_u16(), names, String::from_utf8(body.to_vec()).unwrap()));
+    }
+    told.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_passes_the_router_by_is_answered_as_the_router_would() {
+    let node = node().await;
+    node.channel().await;
+    let made = node.made("/api/v1/tokens", json!({"name": "t"})).await;
+    let key = format!("Bearer {}", made["key"].as_str().unwrap());
+    let hello = json!({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}).to_string();
+    let nobody = "Bearer sk-nobody".to_owned();
+    for (method, path, key, body, status) in [
+        ("POST", "/v1/chat/completions", &key, hello.as_str(), 200),
+        ("POST", "/v1/chat/completions?beta=true", &key, hello.as_str(), 200),
+        ("POST", "/v1/chat/completions", &nobody, hello.as_str(), 401),
+        ("POST", "/v1/chat/completions", &key, "{", 400),
+        ("POST", "/v1/completions", &key, r#"{"model": "unknown", "prompt": "a"}"#, 404),
+        ("POST", "/v1/embeddings", &nobody, "{}", 401),
+        ("POST", "/v1/embeddings/", &key, "{}", 404),
+        ("GET", "/v1/chat/completions", &key, "", 405),
+    ] {
+        let ask = || {
+            let request = Request::builder().method(method).uri(path).header("authorization", key);
+            request.body(Body::from(body.to_owned())).unwrap()
+        };
+        let [straight, routed] = answers(&node, ask).await;
+        assert_eq!(straight, routed, "{method} {path}");
+        assert_eq!(straight.0, status, "{method} {path}: {}", straight.2);
+        assert!(straight.1.contains(&"x-request-id".to_owned()));
+    }
+    let metrics = node.ask("GET", "/metrics").await_answer().await;
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    let line = "veloera_http_requests_total{method=\"POST\",route=\"/v1/chat/completions\",status=\"200\"} 4";
+    assert!(metrics.lines().any(|said| said == line), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_web_page_that_makes_a_call_is_told_that_it_may_read_the_answer() {
+    let node = node().await;
+    let ask =
+        node.ask("POST", "/v1/chat/completions").header("origin", "https://app.example").json(json!({}));
+    let answer = ask.await_answer().await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("access-control-allow-origin")),
+        (401, "https://app.example")
+    );
 }

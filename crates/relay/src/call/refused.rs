@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{CallId, ModelName, TimeStamp};
+use domain::{CallId, ModelName, TimeStamp, trace::CallTrace};
 
 use super::{CallError, Relay};
 use crate::{CallReport, ErrorType, Format, Incoming};
@@ -32,8 +32,8 @@ impl From<&CallError> for Refused {
 
 impl Relay {
     /// The trace that a call belongs to, if any.
-    pub fn trace_of(&self, call_id: CallId, from: &Incoming) -> Option<String> {
-        self.config.sampling.of(call_id, from.parent()).map(|trace| trace.context.trace_text())
+    pub fn trace_of(&self, call_id: CallId, from: &Incoming) -> Option<CallTrace> {
+        self.config.sampling.of(call_id, from.parent())
     }
 
     /// Reports a call that was refused, if it is recorded; answers with its trace, for log lines. When it came in is what

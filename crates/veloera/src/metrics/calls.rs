@@ -19,8 +19,9 @@ pub(super) fn encode(page: &mut Page<'_>, meter: &CallMeter) -> fmt::Result {
         tokens(page, totals)?;
         used(page, totals)
     })?;
-    let missed = [("calls", meter.missed()), ("refused", meter.refused_missed())]
-        .map(|(signal, count)| (vec![("signal", signal.to_owned())], count));
+    let missed =
+        [("calls", meter.missed()), ("refused", meter.refused_missed()), ("requests", meter.asked_missed())]
+            .map(|(signal, count)| (vec![("signal", signal.to_owned())], count));
     let Some(outbox) = meter.outbox() else {
         return page.counter("veloera_telemetry_dropped", DROPPED, missed);
     };

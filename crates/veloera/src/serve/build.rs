@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::{ClientEdge, Edge, EdgeLimits, LoggedBalances, Metrics, Nodes, Setup, SignIn, Tails};
+use api::{ClientEdge, Edge, EdgeLimits, LoggedBalances, Metrics, Nodes, Onlooker, Setup, SignIn, Tails};
 use domain::trace::Sampling;
 use eventlog::{
     Clock, EventLog, Sealer,
@@ -114,6 +114,7 @@ impl Parts {
                 calls: Arc::clone(&self.calls),
                 bus: self.bus.clone(),
             }),
+            onlooker: Arc::clone(&self.meter) as Arc<dyn Onlooker>,
             metrics: Metrics::new(Box::new(NodeMetrics {
                 node,
                 directory: Arc::clone(&self.directory),

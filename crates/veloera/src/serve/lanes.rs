@@ -10,7 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, serve::Listener};
+use api::Front;
+use axum::serve::Listener;
 use tokio::{net::TcpListener, runtime::Handle, sync::mpsc, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -32,9 +33,9 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Has `runtime` serve what the lane is handed. The task ends when the lane is gone and every connection has ended.
-    pub(super) fn begin(runtime: &Handle, router: Router) -> (Self, JoinHandle<()>) {
+    pub(super) fn begin(runtime: &Handle, front: Front) -> (Self, JoinHandle<()>) {
         let (connections_tx, connections) = mpsc::channel(WAITING_MAX);
-        let served = runtime.spawn(serve(connections, router));
+        let served = runtime.spawn(serve(connections, front));
         (Self { connections: connections_tx, open: Arc::new(()) }, served)
     }
 
@@ -44,12 +45,12 @@ impl Lane {
     }
 }
 
-async fn serve(mut handed: mpsc::Receiver<Handed>, router: Router) {
+async fn serve(mut handed: mpsc::Receiver<Handed>, front: Front) {
     let (connections, last) = (TaskTracker::new(), CancellationToken::new());
     while let Some((connection, peer, place)) = handed.recv().await {
         match Carried::new(connection, place) {
             Ok(carried) => {
-                connections.spawn(connection::serve(carried, peer, router.clone(), last.clone()));
+                connections.spawn(connection::serve(carried, peer, front.clone(), last.clone()));
             }
             Err(error) => tracing::warn!(%error, "a connection was lost on the way to its thread"),
         }
@@ -105,7 +106,7 @@ mod tests {
     async fn connections_are_shared_out_alike_and_those_that_end_make_room() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let begin = || Lane::begin(&Handle::current(), Router::new()).0;
+        let begin = || Lane::begin(&Handle::current(), Router::new().into()).0;
         let lanes = vec![begin(), begin()];
         let [one, two] = [&lanes[0], &lanes[1]].map(|lane| Arc::clone(&lane.open));
         // Beside the lane and the test.
@@ -134,7 +135,7 @@ mod tests {
         const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let lanes = vec![Lane::begin(&Handle::current(), Router::new()).0];
+        let lanes = vec![Lane::begin(&Handle::current(), Router::new().into()).0];
         let clients = async {
             let mut first = TcpStream::connect(address).await.unwrap();
             first.write_all(ASK).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use api::{Balances, ClientEdge, EdgeLimits, Metrics};
+use api::{Balances, ClientEdge, EdgeLimits, Metrics, Onlooker};
 use cluster::{
     Control, ControlError, ControlOptions, ControlSource, ControlUrls, Follower, Freshness, Identity,
     RemoteLedger, Replica, Shelf, StalenessBounds,
@@ -133,6 +133,7 @@ fn edge(
             directory: Arc::clone(&directory),
             freshness: Arc::clone(&freshness),
         }),
+        onlooker: Arc::clone(&telemetry.meter) as Arc<dyn Onlooker>,
         metrics: Metrics::new(Box::new(NodeMetrics {
             node: Arc::clone(node),
             directory: Arc::clone(&directory),

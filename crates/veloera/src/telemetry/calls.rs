@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::{Asked, Onlooker};
 use eventlog::passage::{Passage, PassageObserver};
 use ledger::{ChargeObserver, Charged};
 use parking_lot::Mutex;
@@ -15,7 +16,7 @@ use super::{Outbox, genai::GenAi, nanos, outbox::Waiting, spans};
 use crate::environment::Machine;
 
 const COUNT_EVERY: Duration = Duration::from_millis(250);
-/// The most that waits of calls that were refused: whoever has no key, or no money, can ask for so many spans of that and no
+/// The most that waits of calls that were refused, and of requests that are none: whoever has no key, or no money, can ask for so many spans of that and no
 /// more, and displaces none of those that count.
 const REFUSED_MAX: usize = 256;
 
@@ -24,6 +25,8 @@ pub(crate) struct CallMeter {
     ended: Waiting<CallReport>,
     /// Of which nothing is counted: they went to no provider.
     refused: Waiting<CallReport>,
+    /// Of which nothing is counted here.
+    asked: Waiting<(Asked, u64)>,
     totals: Mutex<GenAi>,
     outbox: Option<Arc<Outbox>>,
     /// Of this process: several may do the same with the same event, each in a span of its own.
@@ -38,9 +41,9 @@ impl std::fmt::Debug for CallMeter {
 
 impl CallMeter {
     pub(super) fn new(outbox: Option<Arc<Outbox>>) -> Self {
-        let refused = Waiting::at_most(REFUSED_MAX);
+        let (refused, asked) = (Waiting::at_most(REFUSED_MAX), Waiting::at_most(REFUSED_MAX));
         let salt = spans::low(Machine::uuid().as_u64_pair().1);
-        Self { ended: Waiting::default(), refused, totals: Mutex::default(), outbox, salt }
+        Self { ended: Waiting::default(), refused, asked, totals: Mutex::default(), outbox, salt }
     }
 
     /// Counts what has ended every now and then, so that the queue has room.
@@ -61,6 +64,11 @@ impl CallMeter {
                 spans::of(&report, |span| outbox.spans.put(span));
             }
             totals.take(report);
+        }
+        for (asked, now) in self.asked.take() {
+            if let Some(outbox) = &self.outbox {
+                outbox.spans.put(spans::of_asked(&asked, now));
+            }
         }
         look(&totals)
     }
@@ -83,6 +91,12 @@ impl CallMeter {
         missed
     }
 
+    /// How many requests beside calls left no span: there was no room.
+    pub(crate) fn asked_missed(&self) -> u64 {
+        let [.., missed] = self.asked.counts();
+        missed
+    }
+
     /// What waits to be sent, where there is a collector.
     pub(crate) fn outbox(&self) -> Option<&Outbox> {
         self.outbox.as_deref()
@@ -95,6 +109,14 @@ impl Observer for CallMeter {
             Some(_) => self.ended.put(report),
             None if report.is_recorded() && self.outbox.is_some() => self.refused.put(report),
             None => {}
+        }
+    }
+}
+
+impl Onlooker for CallMeter {
+    fn answered(&self, asked: Asked) {
+        if self.outbox.is_some() {
+            self.asked.put((asked, nanos(Machine::now())));
         }
     }
 }
@@ -126,7 +148,7 @@ mod tests {
     use domain::{CallId, TimeStamp, trace::Sampling};
     use relay::{CallReport, Format, Incoming, Observer};
 
-    use super::{CallMeter, Outbox, REFUSED_MAX};
+    use super::{Asked, CallMeter, Onlooker, Outbox, REFUSED_MAX};
 
     fn refused() -> CallReport {
         let call_id = CallId(uuid::Uuid::from_u128(7));
@@ -159,5 +181,18 @@ mod tests {
         let seen = meter.count(|totals| totals.kinds.len());
         assert_eq!((seen, outbox.spans.counts()[0]), (0, REFUSED_MAX as u64));
         assert_eq!((meter.refused_missed(), meter.missed()), (3, 0));
+    }
+
+    #[test]
+    fn whoever_asks_without_a_key_displaces_no_call() {
+        let outbox = Arc::new(Outbox::default());
+        let meter = CallMeter::new(Some(Arc::clone(&outbox)));
+        let request_id = CallId(uuid::Uuid::from_u128(7));
+        let trace = Sampling::per_million(1_000_000).of(request_id, None).unwrap();
+        let route = Some("/api/v1/me".into());
+        let asked = Asked { request_id, method: "GET", route, status: 401, took: Duration::ZERO, trace };
+        (0..REFUSED_MAX + 3).for_each(|_| meter.answered(asked.clone()));
+        meter.count(|_| ());
+        assert_eq!((meter.asked_missed(), outbox.spans.counts()[0]), (3, REFUSED_MAX as u64));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::Asked;
 use domain::{price::Usage, trace::TraceContext};
 use eventlog::passage::{Passage, Step};
 use ledger::Charged;
@@ -56,6 +57,28 @@ fn of_call(report: &CallReport, traced: &Traced) -> Span {
         // What the client did wrong is no fault of whoever serves it.
         status: status(report.error.as_deref().filter(|_| !report.is_clients_fault())),
         ..placed(&traced.trace.context, parent, began)
+    }
+}
+
+/// What was asked beside calls, answered by `now`.
+pub(super) fn of_asked(asked: &Asked, now: u64) -> Span {
+    let mut attributes = vec![
+        text("http.request.method", asked.method),
+        number("http.response.status_code", asked.status.into()),
+        text("veloera.request.id", asked.request_id.to_string()),
+    ];
+    attributes.extend(asked.route.as_ref().map(|route| text("http.route", route.as_ref())));
+    let error = (asked.status >= 500).then(|| asked.status.to_string());
+    attributes.extend(error.as_ref().map(|error| text("error.type", error.as_str())));
+    let began = now.saturating_sub(nanos_of(asked.took));
+    let place = asked.route.as_ref().map(|route| format!(" {route}"));
+    Span {
+        name: format!("{}{}", asked.method, place.unwrap_or_default()),
+        kind: SpanKind::Server.into(),
+        end_time_unix_nano: now,
+        attributes,
+        status: status(error.as_deref()),
+        ..placed(&asked.trace.context, asked.trace.parent.as_ref(), began)
     }
 }
 

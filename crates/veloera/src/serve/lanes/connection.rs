@@ -1,8 +1,9 @@
 //! One client's connection, from its first byte to its end.
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 
-use axum::{Router, extract::ConnectInfo};
+use api::Front;
+use axum::extract::ConnectInfo;
 use hyper::{
     Request,
     body::Incoming,
@@ -15,7 +16,6 @@ use hyper_util::{
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 
 use super::carried::Carried;
 
@@ -27,7 +27,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const STREAMS_MAX: u32 = 256;
 
 /// Answers what comes on the connection. After `last` it ends with the request that it is at.
-pub(super) async fn serve(carried: Carried, peer: SocketAddr, router: Router, last: CancellationToken) {
+pub(super) async fn serve(carried: Carried, peer: SocketAddr, front: Front, last: CancellationToken) {
     let is_http2 = tokio::select! {
         () = last.cancelled() => return,
         first = timeout(HEAD_WAIT_MAX, carried.speaks_http2()) => match first {
@@ -37,7 +37,8 @@ pub(super) async fn serve(carried: Carried, peer: SocketAddr, router: Router, la
     };
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request)
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let (connection, _place) = carried.into_parts();
     let io = TokioIo::new(connection);
