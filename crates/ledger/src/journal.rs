@@ -13,6 +13,7 @@ mod open;
 mod reader;
 mod retire;
 mod segment;
+mod spares;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use self::{
 use self::{
     mark::Mark,
     segment::{Header, Segment},
+    spares::{Spare, Spares, Wanted},
     sync::Tail,
 };
 use crate::{
@@ -94,8 +96,7 @@ pub struct Journal {
     limits: Limits,
     disk: Arc<dyn Disk>,
     current: Segment,
-    /// Allocated ahead, so that what was reserved can be settled on a full disk.
-    spare: Option<Segment>,
+    spares: Spares,
     /// The first record of every file, in order.
     firsts: VecDeque<u64>,
     /// The last record.
@@ -207,7 +208,7 @@ impl Journal {
 
     /// What its files take on the disk, and the most that they may, in bytes.
     pub fn bytes(&self) -> (u64, u64) {
-        let files = self.firsts.len() + usize::from(self.spare.is_some());
+        let files = self.firsts.len() + self.spares.count();
         ((files as u64).saturating_mul(self.limits.segment_bytes as u64), self.limits.bytes_max)
     }
 
@@ -220,10 +221,7 @@ impl Journal {
             return Err(JournalError::Full { bytes_max: self.limits.bytes_max });
         }
         self.tail.admits()?;
-        match self.spare {
-            Some(_) => Ok(()),
-            None => Err(JournalError::Io(io::ErrorKind::StorageFull.into())),
-        }
+        if self.spares.is_ready() { Ok(()) } else { Err(JournalError::Io(io::ErrorKind::StorageFull.into())) }
     }
 
     /// Allocates the next file ahead of need. Called apart from the writing of records.
@@ -231,11 +229,17 @@ impl Journal {
     /// # Errors
     /// When the disk is full or fails.
     pub fn prepare(&mut self) -> Result<(), JournalError> {
-        if self.spare.is_none() {
-            let path = files::spare_path(&self.dir);
-            self.spare = Some(Segment::allocate(&self.disk, &path, self.limits.segment_bytes)?);
-        }
-        Ok(())
+        Ok(self.spares.prepare(&self.disk, &self.dir, self.limits.segment_bytes)?)
+    }
+
+    /// What is to be allocated by whoever has the time, so that whoever writes has it at hand.
+    pub(crate) fn wants_spare(&self) -> Option<Wanted> {
+        self.spares.wanted(&self.disk, &self.dir, self.limits.segment_bytes)
+    }
+
+    /// Takes in what was allocated for it.
+    pub(crate) fn keep_spare(&mut self, spare: Spare) {
+        self.spares.keep(spare);
     }
 
     /// A reader of what this journal holds, from record `after + 1` on.
@@ -249,7 +253,7 @@ impl Journal {
     /// Goes on in the next file. Its name becomes durable with the next sync.
     fn rotate(&mut self) -> Result<(), JournalError> {
         self.prepare()?;
-        let Some(mut next) = self.spare.take() else {
+        let Some(mut next) = self.spares.take() else {
             return Err(io::Error::from(io::ErrorKind::StorageFull).into());
         };
         let first_seq = self.seq() + 1;

@@ -12,7 +12,10 @@ use std::{
 use domain::JournalId;
 use uuid::Uuid;
 
-use super::{Journal, JournalError, JournalOptions, files, mark, open::remove_if_there};
+use super::{
+    Journal, JournalError, JournalOptions, files, mark,
+    spares::{self, Spares},
+};
 
 /// Where the new one is made; then `anew-<its id>`, until its files have taken their place.
 const MAKING: &str = "anew";
@@ -43,15 +46,15 @@ impl Journal {
         let mut anew = Self::begin(&options, Arc::clone(&self.lock))?;
         fill(&mut anew)?;
         anew.sync()?;
-        anew.spare = None;
-        remove_if_there(&files::spare_path(&making))?;
+        anew.spares = Spares::default();
+        spares::remove(&making)?;
         fs::rename(&making, self.dir.join(format!("{MAKING}-{id}")))?;
         self.disk.sync_names(&self.dir)?;
         finish(&self.dir)?;
         anew.dir.clone_from(&self.dir);
         anew.tail.names = true;
         let old = std::mem::replace(self, anew);
-        remove_if_there(&files::spare_path(&self.dir))?;
+        spares::remove(&self.dir)?;
         // Where there is no room for the next file yet, no reservation is taken until there is.
         let _ = self.prepare();
         Ok(aside(&old.dir, old.id))

@@ -17,16 +17,10 @@ use crate::{
 };
 
 const SUFFIX: &str = "seg";
-const SPARE: &str = "spare";
 
 /// The name of the segment that begins with record `first_seq`.
 pub(super) fn segment_path(dir: &Path, first_seq: u64) -> PathBuf {
     dir.join(format!("{first_seq:020}.{SUFFIX}"))
-}
-
-/// The name of a segment that has no place yet.
-pub(super) fn spare_path(dir: &Path) -> PathBuf {
-    dir.join(SPARE)
 }
 
 /// A segment that is on disk.

@@ -15,6 +15,7 @@ use super::{
     files::{self, Found, Rest, Scanned},
     mark::{self, Mark, Said},
     segment::{HEADER_BYTES, Header, Segment},
+    spares::{self, Spares},
     sync::Tail,
 };
 use crate::{port::Cursor, record::Record};
@@ -41,7 +42,7 @@ impl Journal {
         fs::create_dir_all(&options.dir)?;
         let lock = Arc::new(lock(&options.dir)?);
         anew::finish(&options.dir)?;
-        remove_if_there(&files::spare_path(&options.dir))?;
+        spares::remove(&options.dir)?;
         let mut opening =
             Opening { mark: mark::read(&options.dir)?, boot_id: None, visit, options: &options };
         let mut found = files::list(&options.dir)?;
@@ -64,7 +65,7 @@ impl Journal {
             limits,
             disk: options.disk,
             current,
-            spare: None,
+            spares: Spares::default(),
             firsts: found.iter().map(|found| found.first_seq).collect(),
             end: read.scanned.end,
             tail: Tail::after(read.scanned.end),
@@ -86,7 +87,7 @@ impl Journal {
     pub(super) fn begin(options: &JournalOptions, lock: Arc<File>) -> Result<Self, JournalError> {
         let JournalOptions { dir, new_id: id, disk, .. } = options;
         let limits = Limits::of(options);
-        let mut current = Segment::allocate(disk, &files::spare_path(dir), limits.segment_bytes)?;
+        let mut current = Segment::allocate(disk, &spares::path(dir), limits.segment_bytes)?;
         current.begin(&Header { journal_id: *id, first_seq: 1, before: Cursor::default().link })?;
         current.name(&files::segment_path(dir, 1))?;
         let mut journal = Self {
@@ -97,7 +98,7 @@ impl Journal {
             limits,
             disk: Arc::clone(disk),
             current,
-            spare: None,
+            spares: Spares::default(),
             firsts: VecDeque::from([1]),
             end: Cursor::default(),
             tail: Tail::after(Cursor::default()),
@@ -253,12 +254,5 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(JournalError::Locked(dir.to_owned())),
         Err(fs::TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
-pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -3,12 +3,14 @@
 use std::{
     fs::{File, OpenOptions},
     io,
+    num::NonZero,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use domain::JournalId;
 use memmap2::{Advice, MmapMut};
+use rustix::fs::{Advice as FileAdvice, fadvise};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -155,6 +157,12 @@ impl Segment {
             }
             Medium::Written => self.disk.write(&self.file, bytes, offset),
         }
+    }
+
+    /// Has the file's pages in the page cache: they are nothing yet, and that too has to be written into each.
+    pub(super) fn fetch(&self) {
+        // A file system that knows no such advice makes each as it is met.
+        let _ = fadvise(&*self.file, 0, NonZero::new(self.capacity as u64), FileAdvice::WillNeed);
     }
 
     /// The file, to be made durable apart from the writing.

@@ -12,6 +12,7 @@ use super::{
     disk::Disk,
     files,
     segment::{HEADER_BYTES, Header, Segment},
+    spares,
 };
 use crate::port::Cursor;
 
@@ -147,13 +148,11 @@ impl Journal {
         let Cursor { seq, link } = self.tail.durable;
         let first_seq = seq + 1;
         let bytes = HEADER_BYTES + self.tail.frames.len();
-        let mut next = match self.spare.take().filter(|spare| spare.fits(self.tail.frames.len())) {
+        let mut next = match self.spares.take().filter(|spare| spare.fits(self.tail.frames.len())) {
             Some(spare) => spare,
-            None => Segment::allocate(
-                &self.disk,
-                &files::spare_path(&self.dir),
-                bytes.max(self.limits.segment_bytes),
-            )?,
+            None => {
+                Segment::allocate(&self.disk, &spares::path(&self.dir), bytes.max(self.limits.segment_bytes))?
+            }
         };
         next.begin(&Header { journal_id: self.id, first_seq, before: link })?;
         next.write(&self.tail.frames)?;

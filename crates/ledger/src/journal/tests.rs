@@ -169,3 +169,43 @@ fn a_clock_that_was_set_back_makes_no_gap() {
     drop(journal);
     assert_eq!(open(dir.path()).unwrap().0.seq(), 500);
 }
+
+/// Appends until one more file is in use.
+fn rotate(journal: &mut Journal) {
+    let files = journal.firsts.len();
+    while journal.firsts.len() == files {
+        fill(journal, 1);
+    }
+}
+
+#[test]
+fn where_files_are_filled_the_next_but_one_is_made_ahead_and_found_when_it_is_needed() {
+    for mapped in [true, false] {
+        let (dir, disk) = (TempDir::new().unwrap(), TestDisk::new(mapped));
+        let (mut journal, _) = open_with(options(dir.path(), disk.clone())).unwrap();
+        assert!(journal.wants_spare().is_none(), "none was filled yet");
+        rotate(&mut journal);
+        journal.prepare().unwrap();
+        let spare = journal.wants_spare().unwrap().allocate().unwrap();
+        journal.keep_spare(spare);
+        assert!(journal.wants_spare().is_none(), "one is enough");
+        assert_eq!(journal.bytes().0, 4 * SEGMENT as u64);
+
+        disk.set(Fails::Allocation);
+        for _ in 0..2 {
+            rotate(&mut journal);
+            assert!(journal.wants_spare().is_none_or(|wanted| wanted.allocate().is_err()));
+            let _ = journal.prepare();
+        }
+        assert!(journal.admits().is_err(), "both are used up");
+        disk.set(Fails::Nothing);
+        let spare = journal.wants_spare().unwrap().allocate().unwrap();
+        journal.keep_spare(spare);
+        let seq = journal.seq();
+        drop(journal);
+        let (journal, records) = open_with(options(dir.path(), disk)).unwrap();
+        assert_eq!((journal.seq(), records.len() as u64), (seq, seq));
+        assert_eq!(journal.bytes().0, 5 * SEGMENT as u64, "four that hold records, and the spare");
+        assert!(!dir.path().join("spare.next").exists());
+    }
+}

@@ -87,6 +87,7 @@ impl Syncer {
     pub(super) fn sync(&self) -> Result<(), JournalError> {
         let _turn = self.turn.lock();
         let done = self.sync_in_turn();
+        self.allocate_ahead();
         self.seen.send_modify(|seen| seen.failures += u64::from(done.is_err()));
         self.tell();
         done
@@ -102,6 +103,16 @@ impl Syncer {
         };
         let done = sync.run();
         self.inner.lock().journal.end_sync(&sync, done)
+    }
+
+    /// Makes the next file where files are filled fast, so that no call does.
+    fn allocate_ahead(&self) {
+        let Some(wanted) = self.inner.lock().journal.wants_spare() else { return };
+        match wanted.allocate() {
+            Ok(spare) => self.inner.lock().journal.keep_spare(spare),
+            // Whoever needs it tries again, and says so.
+            Err(error) => tracing::debug!(%error, "the journal's next file is not allocated yet"),
+        }
     }
 
     /// Tells those that wait how far it has come.
