@@ -103,11 +103,11 @@ impl Relay {
         let (relay, client) = (Arc::clone(self), Client::default());
         let work = {
             let client = client.clone();
-            async move {
+            Box::pin(async move {
                 let rates = admission.rates();
                 let outcome = relay.run(call_id, &plan, admission, recording, &client).await;
                 outcome.map(|answer| answer.telling(&rates))
-            }
+            })
         };
         Attended::new(work, client, &self.tasks).await
     }

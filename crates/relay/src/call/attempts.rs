@@ -1,6 +1,6 @@
 //! Trying channels until one answers.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use domain::account::Attempt;
@@ -136,12 +136,15 @@ impl Relay {
     ) -> Result<Brought, UpstreamError> {
         let provider = &choice.route.provider;
         let begun = deadline.min(Instant::now() + Duration::from_millis(self.config.first_byte_timeout_ms));
-        let body = in_time(timeout_at(begun, self.upstream.send(provider.transport, request)).await)?;
+        // Pinned first: a time-out around a large future would have to be moved with it.
+        let sending = pin!(self.upstream.send(provider.transport, request));
+        let body = in_time(timeout_at(begun, sending).await)?;
         if let Some(decoder) = decoder {
-            let first = in_time(timeout_at(begun, first(body, decoder)).await)?;
+            let first = pin!(first(body, decoder));
+            let first = in_time(timeout_at(begun, first).await)?;
             return Ok(Brought::Stream(Box::new(first)));
         }
-        let read = whole::read(plan.format, body, &self.config);
+        let read = pin!(whole::read(plan.format, body, &self.config));
         let (bytes, measured) = in_time(timeout_at(deadline, read).await)?;
         Ok(Brought::Whole(bytes, measured))
     }

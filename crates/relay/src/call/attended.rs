@@ -34,9 +34,9 @@ pub(super) struct Attended<F: Future + Send + 'static> {
 }
 
 impl<F: Future + Send + 'static> Attended<F> {
-    pub(super) fn new(work: F, client: Client, tasks: &TaskTracker) -> Self {
+    pub(super) fn new(work: Pin<Box<F>>, client: Client, tasks: &TaskTracker) -> Self {
         let (tasks, counted) = (tasks.clone(), tasks.token());
-        Self { work: Some(Box::pin(work)), client, tasks, runtime: Handle::current(), _counted: counted }
+        Self { work: Some(work), client, tasks, runtime: Handle::current(), _counted: counted }
     }
 }
 
