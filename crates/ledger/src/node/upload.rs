@@ -1,10 +1,13 @@
 //! Bringing the journal home: what is durable is uploaded, in order, as far as the ledger's cursor says it is not there.
 
 use std::{
+    convert::Infallible,
     io,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::{
     Node, NodeError,
@@ -16,10 +19,11 @@ use crate::{
     step::Input,
 };
 
-/// How often what was written is made durable.
+/// How often what was written is made durable, and how often it is looked at what there is to upload.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
-/// With how many of these what is durable is uploaded: a transaction costs the ledger the same for few records as for many.
-const SYNCS_PER_UPLOAD: u32 = 4;
+/// With how many of these looks what is durable is uploaded: a transaction costs the ledger the same for few records as
+/// for many.
+const LOOKS_PER_UPLOAD: u32 = 4;
 /// So many records are uploaded sooner.
 const UPLOAD_RECORDS: u64 = 1_000;
 /// How often idle quota is looked for.
@@ -35,22 +39,36 @@ const JOURNALS_MAX: usize = 2;
 const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 impl Node {
-    /// Makes durable and uploads, until `stop` resolves; then once more.
+    /// Makes durable and uploads, until `stop` resolves; then once more. Neither waits for the other: what was written is
+    /// durable soon, however long the ledger takes.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            () = self.bring_home_until(stop) => {}
+            never = self.keep_durable() => match never {},
+        }
+        self.leave().await;
+    }
+
+    async fn keep_durable(&self) -> Infallible {
+        let mut beat = beat(SYNC_EVERY);
+        loop {
+            beat.tick().await;
+            self.sync_or_report().await;
+        }
+    }
+
+    async fn bring_home_until(&self, stop: impl Future<Output = ()> + Send) {
         tokio::pin!(stop);
-        let mut sync = tokio::time::interval(SYNC_EVERY);
-        let mut tick = tokio::time::interval(TICK_EVERY);
-        let mut syncs = 0;
-        sync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut look, mut tick) = (beat(SYNC_EVERY), beat(TICK_EVERY));
+        let mut looks = 0;
         loop {
             tokio::select! {
-                () = &mut stop => break,
-                _ = sync.tick() => {
-                    syncs = (syncs + 1) % SYNCS_PER_UPLOAD;
-                    if syncs == 0 || self.lag() >= UPLOAD_RECORDS {
-                        self.upload_or_report().await;
-                    } else {
-                        self.sync_or_report().await;
+                () = &mut stop => return,
+                _ = look.tick() => {
+                    looks = (looks + 1) % LOOKS_PER_UPLOAD;
+                    if looks == 0 || self.lag() >= UPLOAD_RECORDS {
+                        let came = self.bring_what_is_durable().await;
+                        self.report_or_give_back(came).await;
                     }
                 }
                 () = self.hurry.notified() => self.upload_or_report().await,
@@ -60,7 +78,6 @@ impl Node {
                 }
             }
         }
-        self.leave().await;
     }
 
     /// Where something is about to be given back of which the ledger would not hear, it is kept: calls here may need it
@@ -88,7 +105,8 @@ impl Node {
     }
 
     async fn sync_or_report(&self) {
-        if self.inner.lock().journal.is_durable() {
+        let is_broken = self.broken.load(Ordering::Acquire);
+        if self.inner.lock().journal.is_durable() && !is_broken {
             return;
         }
         if let Err(error) = self.sync().await {
@@ -98,7 +116,12 @@ impl Node {
     }
 
     pub(super) async fn upload_or_report(&self) {
-        let came = match self.upload().await {
+        let came = self.upload().await;
+        self.report_or_give_back(came).await;
+    }
+
+    async fn report_or_give_back(&self, came: Result<(), NodeError>) {
+        let came = match came {
             Ok(()) => self.give_back_inherited().await,
             Err(error) => Err(error),
         };
@@ -130,28 +153,30 @@ impl Node {
 
     /// Makes what was written durable and uploads what is.
     pub(crate) async fn upload(&self) -> Result<(), NodeError> {
-        let mut place = self.place.lock().await;
-        if !self.has_to_upload(&place) {
-            return Ok(());
-        }
         let synced = self.sync().await;
         // What is durable comes home whatever became of the rest.
+        self.bring_what_is_durable().await?;
+        synced
+    }
+
+    async fn bring_what_is_durable(&self) -> Result<(), NodeError> {
+        let mut place = self.place.lock().await;
+        if !self.has_to_ask(&place) {
+            return Ok(());
+        }
         for _ in 0..JOURNALS_MAX {
             match self.bring_home(&mut place).await? {
                 Home::Reached => break,
                 Home::BegunAnew => place.reader = None,
             }
         }
-        synced
+        Ok(())
     }
 
-    fn has_to_upload(&self, place: &Place) -> bool {
-        let inner = self.inner.lock();
-        !inner.journal.is_durable()
+    fn has_to_ask(&self, place: &Place) -> bool {
+        self.inner.lock().journal.durable().seq != *self.ingested.borrow()
             // That it is back is only known once it has answered.
             || self.away.load(Ordering::Relaxed)
-            || inner.journal.seq() != *self.ingested.borrow()
-            || self.broken.load(Ordering::Acquire)
             || self.clock.boot_ms().saturating_sub(place.asked_ms) >= ASK_EVERY_MS
     }
 
@@ -259,4 +284,11 @@ pub(super) fn batch(reader: &mut Reader, until: u64) -> Result<Vec<Framed>, Jour
         records.push(framed);
     }
     Ok(records)
+}
+
+/// What was missed is not made up for.
+fn beat(every: Duration) -> Interval {
+    let mut beat = tokio::time::interval(every);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat
 }

@@ -1,15 +1,19 @@
 //! What a power loss leaves of what was answered.
 
-use std::{future::ready, sync::Arc};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use domain::account::{AttemptOutcome, Flag};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
-use super::{charges, die, reserve, sent};
+use super::{Running, answered, charges, die, reserve, sent};
 use crate::{
     JournalSync, Node, NodeError, NodeOptions, ReserveError,
-    fixtures::{Fails, Held, Ledger, PAYER, TestDisk, attempt, call, nanos, whole},
+    fixtures::{Fails, Faulty, Held, Ledger, Line, PAYER, TestDisk, attempt, call, nanos, whole},
 };
+
+/// What has not come by then does not.
+const NEVER: Duration = Duration::from_mins(1);
 
 async fn node_on(ledger: &Ledger, disk: &Arc<TestDisk>, sync: JournalSync, boot_id: &str) -> Arc<Node> {
     let options = NodeOptions { sync, disk: disk.clone(), ..ledger.options(boot_id, 1024 * 1024) };
@@ -173,5 +177,32 @@ async fn a_caller_that_leaves_before_it_is_durable_holds_nothing() {
     let charged: Vec<_> = ledger.charges().await.iter().map(|charge| charge.call_id).collect();
     assert_eq!(charged, [call(2)], "which another boot finds in doubt");
     assert_eq!(ledger.account(PAYER).await.pending_nanos, 0);
+    ledger.is_sound().await;
+}
+
+#[tokio::test]
+async fn what_is_written_is_durable_soon_however_long_the_ledger_takes() {
+    let ledger = Ledger::with(1_000).await;
+    let port = Faulty::new(&ledger, Line::Good);
+    let node = ledger.open_node(ledger.options("boot 1", 1024 * 1024), port.clone()).await.unwrap();
+    let running = Running::start(&node);
+    for n in 1..=2 {
+        reserve(&node, n, 20).await.unwrap();
+    }
+    sent(&node, 1);
+    port.set(Line::Silent);
+    answered(&node, 1, 11);
+    let durable = async {
+        // It has taken that in, and never says so.
+        while charges(&ledger).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        sent(&node, 2);
+        while !node.inner.lock().journal.is_durable() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(NEVER, durable).await.expect("it waits for the ledger");
+    drop(running);
     ledger.is_sound().await;
 }
