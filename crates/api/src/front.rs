@@ -65,11 +65,11 @@ impl Front {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let request = request.map(Body::new);
-        let Some((Calls(edge), (path, format))) = self.0.calls.as_ref().zip(call(&request)) else {
+        let Some((Calls(edge), format)) = self.0.calls.as_ref().zip(call(&request)) else {
             let mut router = self.0.router.clone();
             return router.call(request).await.unwrap_or_else(|never| match never {});
         };
-        let arrived = Arrived::call(edge, path);
+        let arrived = Arrived::call(edge, format.path());
         let call_id = arrived.id();
         arrived.answered(edge, relayed(edge, format, call_id, request)).await
     }
@@ -82,16 +82,10 @@ impl From<Router> for Front {
     }
 }
 
-/// The path, and in which format it is a call, if it is one. Whether a web page may read the answer is for a layer of the
-/// router to say.
-fn call<B>(request: &Request<B>) -> Option<(&'static str, Format)> {
+/// In which format it is a call, if it is one. Whether a web page may read the answer is for a layer of the router to say.
+fn call<B>(request: &Request<B>) -> Option<Format> {
     if request.method() != Method::POST || request.headers().contains_key(header::ORIGIN) {
         return None;
     }
-    match request.uri().path() {
-        "/v1/chat/completions" => Some(("/v1/chat/completions", Format::OpenaiChat)),
-        "/v1/completions" => Some(("/v1/completions", Format::OpenaiCompletions)),
-        "/v1/embeddings" => Some(("/v1/embeddings", Format::OpenaiEmbeddings)),
-        _ => None,
-    }
+    Format::at(request.uri().path())
 }

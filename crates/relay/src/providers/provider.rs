@@ -53,6 +53,24 @@ pub enum Format {
     OpenaiEmbeddings,
 }
 
+impl Format {
+    const ALL: [Self; 3] = [Self::OpenaiChat, Self::OpenaiCompletions, Self::OpenaiEmbeddings];
+
+    /// Where clients ask for it.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "/v1/chat/completions",
+            Self::OpenaiCompletions => "/v1/completions",
+            Self::OpenaiEmbeddings => "/v1/embeddings",
+        }
+    }
+
+    /// What clients ask for there.
+    pub fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.path() == path)
+    }
+}
+
 /// How usage is stated.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -16,8 +16,8 @@ use super::{Outbox, genai::GenAi, nanos, outbox::Waiting, spans};
 use crate::environment::Machine;
 
 const COUNT_EVERY: Duration = Duration::from_millis(250);
-/// The most that waits of calls that were refused, and of requests that are none: whoever has no key, or no money, can ask for so many spans of that and no
-/// more, and displaces none of those that count.
+/// The most that waits of calls that were refused, and of requests that are none: whoever has no key, or no money, can ask
+/// for so many spans of that and no more, and displaces none of those that count.
 const REFUSED_MAX: usize = 256;
 
 /// Counts calls, and draws those that are recorded.

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
     trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
 };
-use relay::{AttemptReport, CallReport, Format, Noted, Traced};
+use relay::{AttemptReport, CallReport, Noted, Traced};
 
 use super::{
     genai::operation,
@@ -31,11 +31,7 @@ pub(super) fn of(report: &CallReport, mut put: impl FnMut(Span)) {
 }
 
 fn of_call(report: &CallReport, traced: &Traced) -> Span {
-    let path = match report.format {
-        Format::OpenaiChat => "/v1/chat/completions",
-        Format::OpenaiCompletions => "/v1/completions",
-        Format::OpenaiEmbeddings => "/v1/embeddings",
-    };
+    let path = report.format.path();
     let attempts = report.failed.len() + usize::from(report.last.is_some());
     let mut attributes = vec![
         text("http.request.method", "POST"),
